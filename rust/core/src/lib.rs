@@ -1,0 +1,1 @@
+//! Lamina's engine: tensors, graph, plan, gradients.

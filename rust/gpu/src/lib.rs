@@ -1,0 +1,1 @@
+//! Lamina's GPU side: programs of WGSL dispatches on wgpu.

@@ -1,0 +1,163 @@
+//! Elementwise programs as data: what the planner fuses, what the block
+//! interpreter ([`crate::elementwise`]) runs and what the GPU side turns
+//! into WGSL.
+
+use crate::dtype::DType;
+
+/// One elementwise function.  Parameters in a variant are structure (part of
+/// a plan's key); everything that may change from call to call is an operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Func {
+    // binary arithmetic; integers wrap, Div truncates for integers
+    Add,
+    Sub,
+    Mul,
+    Div,
+    /// Rounds toward minus infinity (Python's `//`).
+    FloorDiv,
+    /// Sign of the divisor (Python's `%`).
+    Remainder,
+    /// Sign of the dividend (C's fmod).
+    Fmod,
+    Pow,
+    /// NaN propagates, as NumPy's maximum.
+    Maximum,
+    Minimum,
+    // comparisons: operands of one dtype, result Bool
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    // logic on Bool
+    And,
+    Or,
+    Xor,
+    Not,
+    // unary
+    Neg,
+    Abs,
+    Sign,
+    Floor,
+    Ceil,
+    /// Half to even.
+    Round,
+    Reciprocal,
+    Square,
+    Sqrt,
+    Rsqrt,
+    Exp,
+    Log,
+    Sin,
+    Cos,
+    Tanh,
+    Sigmoid,
+    Erf,
+    Relu,
+    LeakyRelu { slope: f64 },
+    /// min(max(x, lo), hi); NaN stays.
+    Clip { lo: f64, hi: f64 },
+    /// x to a constant power.
+    PowConst { exponent: f64 },
+    /// Operands: condition (Bool), a, b (one dtype): condition ? a : b.
+    Where,
+    /// To the given dtype: float to integer truncates and saturates, NaN to
+    /// integer is 0, anything to Bool is `x != 0`.
+    Cast { to: DType },
+    IsNan,
+}
+
+impl Func {
+    pub const fn arity(self) -> usize {
+        match self {
+            Func::Add
+            | Func::Sub
+            | Func::Mul
+            | Func::Div
+            | Func::FloorDiv
+            | Func::Remainder
+            | Func::Fmod
+            | Func::Pow
+            | Func::Maximum
+            | Func::Minimum
+            | Func::Eq
+            | Func::Ne
+            | Func::Lt
+            | Func::Le
+            | Func::Gt
+            | Func::Ge
+            | Func::And
+            | Func::Or
+            | Func::Xor => 2,
+            Func::Where => 3,
+            _ => 1,
+        }
+    }
+
+    pub const fn is_comparison(self) -> bool {
+        matches!(self, Func::Eq | Func::Ne | Func::Lt | Func::Le | Func::Gt | Func::Ge)
+    }
+
+    /// The result's dtype for operands of `dtype` (for `Where`: of a and b).
+    pub const fn result(self, dtype: DType) -> DType {
+        match self {
+            Func::Cast { to } => to,
+            Func::Eq
+            | Func::Ne
+            | Func::Lt
+            | Func::Le
+            | Func::Gt
+            | Func::Ge
+            | Func::And
+            | Func::Or
+            | Func::Xor
+            | Func::Not
+            | Func::IsNan => DType::Bool,
+            _ => dtype,
+        }
+    }
+}
+
+/// A value of a [`Chain`]: its inputs come first, then one per instruction.
+pub type Reg = u16;
+
+/// `func` on registers.  `dtype` is the operands' dtype (for `Where` that of
+/// a and b; its condition is Bool).  Unused `args` are 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Instr {
+    pub func: Func,
+    pub dtype: DType,
+    pub args: [Reg; 3],
+}
+
+impl Instr {
+    pub fn args(&self) -> &[Reg] {
+        &self.args[..self.func.arity()]
+    }
+
+    pub const fn result(&self) -> DType {
+        self.func.result(self.dtype)
+    }
+}
+
+/// A straight-line elementwise program in single-assignment form.
+/// Register `i < inputs.len()` is input `i`; register `inputs.len() + j` is
+/// the result of `instrs[j]`.  F16 and BF16 registers are computed in f32 and
+/// rounded when stored.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Chain {
+    pub inputs: Vec<DType>,
+    pub instrs: Vec<Instr>,
+    pub outputs: Vec<Reg>,
+}
+
+impl Chain {
+    pub fn dtype_of(&self, reg: Reg) -> DType {
+        let reg = usize::from(reg);
+        match self.inputs.get(reg) {
+            Some(dtype) => *dtype,
+            None => self.instrs[reg - self.inputs.len()].result(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Lamina's models: ONNX in and out.
