@@ -55,16 +55,25 @@ pub enum Func {
     Sigmoid,
     Erf,
     Relu,
-    LeakyRelu { slope: f64 },
+    LeakyRelu {
+        slope: f64,
+    },
     /// min(max(x, lo), hi); NaN stays.
-    Clip { lo: f64, hi: f64 },
+    Clip {
+        lo: f64,
+        hi: f64,
+    },
     /// x to a constant power.
-    PowConst { exponent: f64 },
+    PowConst {
+        exponent: f64,
+    },
     /// Operands: condition (Bool), a, b (one dtype): condition ? a : b.
     Where,
     /// To the given dtype: float to integer truncates and saturates, NaN to
     /// integer is 0, anything to Bool is `x != 0`.
-    Cast { to: DType },
+    Cast {
+        to: DType,
+    },
     IsNan,
 }
 
@@ -96,7 +105,10 @@ impl Func {
     }
 
     pub const fn is_comparison(self) -> bool {
-        matches!(self, Func::Eq | Func::Ne | Func::Lt | Func::Le | Func::Gt | Func::Ge)
+        matches!(
+            self,
+            Func::Eq | Func::Ne | Func::Lt | Func::Le | Func::Gt | Func::Ge
+        )
     }
 
     /// The result's dtype for operands of `dtype` (for `Where`: of a and b).

@@ -3,6 +3,10 @@
 
 pub mod chain;
 pub mod dtype;
+pub mod isa;
+pub mod pool;
+pub mod simd;
 
 pub use chain::{Chain, Func, Instr, Reg};
 pub use dtype::{DType, Element};
+pub use isa::Isa;

@@ -1,0 +1,138 @@
+use super::{
+    MAX_THREADS, num_threads, parallel_blocks, parallel_chunks, parallel_chunks_mut, parallel_for,
+    parse, set_num_threads,
+};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+fn counts(n: usize) -> Vec<AtomicUsize> {
+    (0..n).map(|_| AtomicUsize::new(0)).collect()
+}
+
+fn once(count: &AtomicUsize) {
+    count.fetch_add(1, Relaxed);
+}
+
+#[test]
+fn every_task_runs_once() {
+    for threads in [1, 2, 3, 5] {
+        set_num_threads(threads);
+        for tasks in [0, 1, 2, 3, 7, 64, 1000] {
+            let seen = counts(tasks);
+            parallel_for(tasks, &|i| {
+                seen[i].fetch_add(1, Relaxed);
+            });
+            assert!(
+                seen.iter().all(|c| c.load(Relaxed) == 1),
+                "{threads} {tasks}"
+            );
+        }
+    }
+}
+
+#[test]
+fn many_small_regions_and_sleeping_workers() {
+    set_num_threads(3);
+    let total = AtomicUsize::new(0);
+    for round in 0..3000 {
+        parallel_for(3, &|_| {
+            total.fetch_add(1, Relaxed);
+        });
+        if round % 1000 == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+    assert_eq!(total.load(Relaxed), 9000);
+}
+
+#[test]
+fn nested_and_concurrent_callers() {
+    set_num_threads(2);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let seen = counts(40);
+                    parallel_for(8, &|i| {
+                        parallel_for(5, &|j| {
+                            seen[i * 5 + j].fetch_add(1, Relaxed);
+                        });
+                    });
+                    assert!(seen.iter().all(|c| c.load(Relaxed) == 1));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_panic_reaches_the_caller_and_the_pool_lives_on() {
+    set_num_threads(2);
+    for _ in 0..3 {
+        let caught = std::panic::catch_unwind(|| {
+            parallel_for(100, &|i| assert!(i != 57, "task 57"));
+        });
+        let payload = caught.expect_err("the panic is raised again");
+        assert_eq!(payload.downcast_ref::<&str>().copied(), Some("task 57"));
+        let seen = counts(10);
+        parallel_for(10, &|i| {
+            seen[i].fetch_add(1, Relaxed);
+        });
+        assert!(seen.iter().all(|c| c.load(Relaxed) == 1));
+    }
+}
+
+#[test]
+fn cuts_cover_the_range() {
+    for len in [0, 1, 31, 32, 33, 1000] {
+        let seen = counts(len);
+        parallel_chunks(len, 8, |range| range.for_each(|i| once(&seen[i])));
+        assert!(seen.iter().all(|c| c.load(Relaxed) == 1));
+        let seen = counts(len);
+        parallel_blocks(len, 32, |block, range| {
+            assert_eq!(range.start, block * 32);
+            assert!(range.len() == 32 || range.end == len);
+            range.for_each(|i| once(&seen[i]));
+        });
+        assert!(seen.iter().all(|c| c.load(Relaxed) == 1));
+        let mut data = vec![0; len];
+        parallel_chunks_mut(&mut data, 7, |block, piece| piece.fill(block));
+        assert!(data.iter().enumerate().all(|(i, v)| *v == i / 7));
+    }
+}
+
+#[test]
+fn the_number_is_checked() {
+    assert_eq!(parse("2"), Ok(2));
+    for bad in ["0", "-1", "two", "", "100000"] {
+        assert_eq!(
+            parse(bad).unwrap_err(),
+            format!("LAMINA_NUM_THREADS: got '{bad}', wanted a number from 1 to {MAX_THREADS}")
+        );
+    }
+    assert!(num_threads() >= 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_forked_child_starts_its_own_pool() {
+    unsafe extern "C" {
+        fn fork() -> i32;
+        fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
+        fn _exit(code: i32) -> !;
+    }
+    set_num_threads(2);
+    parallel_for(4, &|_| {});
+    // SAFETY: the child only runs the pool and leaves without unwinding.
+    unsafe {
+        let pid = fork();
+        assert!(pid >= 0);
+        if pid == 0 {
+            let seen = counts(100);
+            parallel_for(100, &|i| once(&seen[i]));
+            _exit(i32::from(!seen.iter().all(|c| c.load(Relaxed) == 1)));
+        }
+        let mut status = -1;
+        assert_eq!(waitpid(pid, &raw mut status, 0), pid);
+        assert_eq!(status, 0);
+    }
+}
