@@ -147,11 +147,7 @@ impl Pool {
             }
         }
         let payload = if region.panicked.swap(false, Relaxed) {
-            region
-                .payload
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take()
+            region.payload.lock().take()
         } else {
             None
         };
