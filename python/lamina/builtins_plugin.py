@@ -1,0 +1,45 @@
+"""What lamina itself registers, through the hooks that plugins use."""
+
+from __future__ import annotations
+
+from lamina.hookspecs import Register, hookimpl
+
+_LAYERS = {
+    "activation": ("LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"),
+    "batch_norm2d": ("BatchNorm2d",),
+    "conv2d": ("Conv2d",),
+    "dropout": ("Dropout",),
+    "flatten": ("Flatten",),
+    "linear": ("Linear",),
+    "pool2d": ("AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "GlobalMaxPool2d", "MaxPool2d"),
+    "sequential": ("Sequential",),
+}
+
+
+@hookimpl
+def lamina_layers(register: Register) -> None:
+    """Every layer of `lamina.nn`."""
+    for room, names in _LAYERS.items():
+        for name in names:
+            register(name, f"lamina.nn.{room}:{name}")
+
+
+@hookimpl
+def lamina_losses(register: Register) -> None:
+    """Every loss of `lamina.nn`."""
+    register("cross_entropy", "lamina.nn.loss:CrossEntropyLoss")
+    register("mse", "lamina.nn.loss:MSELoss")
+
+
+@hookimpl
+def lamina_optimizers(register: Register) -> None:
+    """Every optimizer of `lamina.optim`."""
+    register("sgd", "lamina.optim.sgd:SGD")
+    register("adam", "lamina.optim.adam:Adam")
+    register("adamw", "lamina.optim.adam:AdamW")
+
+
+@hookimpl
+def lamina_decoders(register: Register) -> None:
+    """Every decoder of `lamina.decoders`."""
+    register("nms", "lamina.decoders.nms:NMS")

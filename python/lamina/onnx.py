@@ -1,0 +1,135 @@
+"""ONNX models in and out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lamina import _lamina
+from lamina._lamina import ArgumentError, Cell, Model, ModelError, Tensor
+from lamina.nn.module import Module
+
+Examples = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+
+
+def load(path: str | os.PathLike[str] | bytes, device: str = "auto", strict: bool = False) -> Model:
+    """Read a model.
+
+    Args:
+        path: A file, or its bytes.
+        device: `auto` (the best hardware GPU, else the CPU), `cpu`, `gpu`, `gpu:N`.
+        strict: Raise where an op has no kernel on the device instead of running it on the CPU.
+
+    Returns:
+        A model with `inputs`, `outputs`, `run({name: array})` and `explain()`; it
+        may be run by several threads at once.
+
+    Raises:
+        ModelError: The file cannot be read or is no ONNX model.
+        UnsupportedError: It uses ops or dtypes that lamina does not have; all are listed.
+        DeviceError: There is no such device.
+    """
+    return _lamina.onnx_load(path if isinstance(path, bytes) else os.fspath(path), device, strict)
+
+
+def save(
+    target: Module | Callable[..., Any],
+    inputs: Examples,
+    path: str | os.PathLike[str],
+    dynamic: Mapping[str, Mapping[int, str]] | None = None,
+    output_names: Sequence[str] | None = None,
+) -> None:
+    """Write a module or function as an ONNX model.
+
+    It is called once with the example inputs and what it records is written; a
+    module in training mode is put into evaluation for the call.
+
+    Args:
+        target: A module, or a function of tensors.
+        inputs: Example inputs: a tensor (named `x`), several (`x0`, `x1`, ...), or by name, in
+            the order of the arguments.
+        path: Where to; written to a temporary name beside it and renamed.
+        dynamic: For each input, which axes have a name instead of a length: `{"x": {0: "N"}}`.
+        output_names: `y`, or `y0`, `y1`, ... if None.
+
+    Raises:
+        ArgumentError: dynamic names no input or axis, or output_names does not fit.
+        UnsupportedError: Something recorded has no ONNX counterpart, or would bake a dynamic size.
+        ModelError: The file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> where = tempfile.mkdtemp() + "/linear.onnx"
+        >>> lamina.onnx.save(nn.Linear(3, 2), ops.zeros((1, 3)), where, dynamic={"x": {0: "N"}})
+        >>> model = lamina.onnx.load(where, device="cpu")
+        >>> model.run({"x": np.zeros((4, 3), np.float32)})["y"].shape
+        (4, 2)
+    """
+    named = _named("x", inputs)
+    dynamic = dynamic or {}
+    for name, axes in dynamic.items():
+        if name not in named:
+            raise ArgumentError(f"onnx.save: dynamic names '{name}'; the inputs are: {', '.join(named)}")
+        for axis in axes:
+            if not 0 <= axis < named[name].ndim:
+                raise ArgumentError(
+                    f"onnx.save: dynamic axis {axis} of '{name}' is not in 0..{named[name].ndim}"
+                )
+    # Fresh leaves: what is recorded from them is what is written.
+    leaves = {name: value.detach() for name, value in named.items()}
+    result = _call(target, list(leaves.values()))
+    outputs = _named("y", result)
+    if output_names is not None:
+        if len(output_names) != len(outputs):
+            raise ArgumentError(f"onnx.save: {len(output_names)} output names for {len(outputs)} outputs")
+        outputs = dict(zip(output_names, outputs.values(), strict=True))
+    cells = _cells(target)
+    data = _lamina.onnx_save(list(outputs.items()), list(leaves.items()), cells, dynamic)
+    _write(Path(path), data)
+
+
+def _call(target: Module | Callable[..., Any], leaves: list[Tensor]) -> Any:
+    if not isinstance(target, Module):
+        return target(*leaves)
+    modes = [(module, module.training) for module in target.modules()]
+    target.eval()
+    try:
+        return target(*leaves)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _cells(target: object) -> dict[str, Cell]:
+    """Parameters and buffers by name: they become initializers of that name."""
+    if not isinstance(target, Module):
+        return {}
+    return {**dict(target.named_parameters()), **dict(target.named_buffers())}
+
+
+def _named(stem: str, values: Any) -> dict[str, Tensor]:
+    if isinstance(values, Mapping):
+        return dict(values)
+    if isinstance(values, Tensor):
+        return {stem: values}
+    return (
+        {f"{stem}{at}": value for at, value in enumerate(values)} if len(values) != 1 else {stem: values[0]}
+    )
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of the file or nothing."""
+    temporary = ""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
+            temporary = file.name
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise ModelError(f"onnx.save: cannot write '{path}': {error.strerror}") from error
