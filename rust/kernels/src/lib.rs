@@ -1,10 +1,13 @@
 //! Lamina's CPU kernels: slices in, slices out.  Nothing here knows of
 //! tensors, graphs or Python.
 
+mod cache;
 pub mod chain;
 pub mod dtype;
 pub mod isa;
+pub mod matmul;
 pub mod pool;
+pub mod scratch;
 pub mod simd;
 
 pub use chain::{Chain, Func, Instr, Reg};

@@ -91,6 +91,12 @@ fn physical_cores() -> Option<usize> {
     None
 }
 
+/// How many threads a region begun here may use: 1 inside another region.
+#[inline]
+pub fn threads_here() -> usize {
+    if INSIDE.get() { 1 } else { num_threads() }
+}
+
 /// Runs `body(0)`, ..., `body(tasks - 1)`, each once, on the pool and on the
 /// calling thread, and returns when all are done.  A panic in `body` is raised
 /// again in the caller; tasks not begun by then are left out.

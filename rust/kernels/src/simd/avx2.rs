@@ -66,6 +66,11 @@ impl Simd for Avx2 {
     type I = __m256i;
     type M = __m256;
 
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Out {
+        unsafe { run(kernel) }
+    }
+
     intrinsics! {
         splat(x: f32) -> __m256 = _mm256_set1_ps(x);
         add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);

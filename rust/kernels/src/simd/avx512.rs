@@ -50,6 +50,11 @@ impl Simd for Avx512 {
     type I = __m512i;
     type M = __mmask16;
 
+    #[inline(always)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Out {
+        unsafe { run(kernel) }
+    }
+
     intrinsics! {
         splat(x: f32) -> __m512 = _mm512_set1_ps(x);
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);

@@ -31,6 +31,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type I: Copy;
     type M: Copy;
 
+    /// Runs `kernel` as a function of its own, which keeps the caller small.
+    fn call<K: Kernel>(self, kernel: K) -> K::Out;
+
     fn splat(self, x: f32) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     fn sub(self, a: Self::F, b: Self::F) -> Self::F;

@@ -1,6 +1,6 @@
 //! Eight lanes in plain Rust, which the compiler maps to what the target has.
 
-use super::Simd;
+use super::{Kernel, Simd};
 use crate::isa::Isa;
 use std::array::from_fn;
 
@@ -38,6 +38,11 @@ impl Simd for Portable {
     type F = Lanes<f32>;
     type I = Lanes<i32>;
     type M = Lanes<i32>;
+
+    #[inline(never)]
+    fn call<K: Kernel>(self, kernel: K) -> K::Out {
+        kernel.run(self)
+    }
 
     lanewise! {
         add(a: f32, b: f32) -> f32 = a + b;

@@ -1,0 +1,63 @@
+//! C = A B for f32 on the packed micro-kernel, and for every other type by
+//! plain loops.
+//!
+//! An element of C is always the same chain of operations: K in blocks of
+//! fixed cut, each block summed in order and added to C.  So results depend on
+//! K and the instance alone, neither on the number of threads nor on how C is
+//! cut into tasks.
+
+mod batch;
+mod block;
+mod generic;
+mod operand;
+mod pack;
+mod pack_all;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod vector;
+
+pub use batch::matmul_f32_batched;
+pub use generic::{Scalar, matmul_generic};
+pub use operand::{MatRef, PackedRhs, Rhs};
+
+use crate::isa::Isa;
+use plan::Shape;
+
+/// Called with a final, contiguous piece of a row of C while it is in the
+/// cache, and with the flat index in C at which it starts; may rewrite it
+/// (bias, activation, residual).  Pieces together cover C once.
+pub type Tail<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
+
+/// C = A B: `c` is rows x cols, row-major and contiguous.
+///
+/// # Panics
+/// Where the shapes do not match or a matrix exceeds its data.
+pub fn matmul_f32(
+    isa: Isa,
+    a: MatRef<'_, f32>,
+    b: &Rhs<'_>,
+    c: &mut [f32],
+    tail: Option<Tail<'_>>,
+) {
+    a.check();
+    b.check(isa);
+    let (m, k, n) = (a.rows, a.cols, b.cols());
+    assert_eq!(b.rows(), k, "matmul: inner sizes differ");
+    assert_eq!(c.len(), m * n, "matmul: the result has another size");
+    if m == 0 || n == 0 {
+        return;
+    }
+    let shape = Shape { m, k, n };
+    match b {
+        Rhs::Plain(b) => {
+            let b = *b;
+            if vector::multiply(isa, a, b, c, tail) || plan::small(isa, a, b, c, tail) {
+                return;
+            }
+            plan::plain(isa, shape, a.raw(), b.raw(), c, tail);
+        }
+        Rhs::Packed(b) => plan::packed(isa, shape, a.raw(), &b.right(), c, tail),
+    }
+}

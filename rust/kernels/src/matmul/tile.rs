@@ -1,0 +1,196 @@
+//! The micro-kernel: a tile of C held in registers while K runs by.
+
+use crate::isa::Isa;
+use crate::simd::{Kernel, Simd};
+
+/// Rows of the largest tile.
+pub(crate) const fn tile_rows(isa: Isa) -> usize {
+    match isa {
+        Isa::Portable => 4,
+        Isa::Avx2 => 6,
+        Isa::Avx512 => 14,
+    }
+}
+
+/// Vectors in a row of the largest tile.
+const fn tile_vectors(isa: Isa) -> usize {
+    match isa {
+        Isa::Portable => 1,
+        Isa::Avx2 | Isa::Avx512 => 2,
+    }
+}
+
+const fn lanes(isa: Isa) -> usize {
+    match isa {
+        Isa::Portable | Isa::Avx2 => 8,
+        Isa::Avx512 => 16,
+    }
+}
+
+/// Columns of the largest tile: the width of a packed panel.
+pub(crate) const fn tile_cols(isa: Isa) -> usize {
+    tile_vectors(isa) * lanes(isa)
+}
+
+/// The width of a panel of `cols` columns: whole vectors.
+pub(crate) const fn panel_width(isa: Isa, cols: usize) -> usize {
+    cols.div_ceil(lanes(isa)) * lanes(isa)
+}
+
+/// C (rows x cols) = or += A (rows x k) B (k x cols).
+pub(crate) struct Tile {
+    pub a: *const f32,
+    /// Step from row to row of A; a packed panel has 1.
+    pub a_row: usize,
+    /// Step from column to column of A; a packed panel has its row count.
+    pub a_k: usize,
+    pub b: *const f32,
+    /// Step from row to row of B.
+    pub b_k: usize,
+    pub k: usize,
+    pub c: *mut f32,
+    pub c_row: usize,
+    pub cols: usize,
+    /// Add to C instead of replacing it.
+    pub add: bool,
+}
+
+/// Repeats the block for each index below the constant, with the index a
+/// constant: LLVM keeps accumulators in memory when a loop indexes them.
+macro_rules! unroll {
+    ($i:ident < $n:ident, $body:block) => {
+        unroll!(@ $i, $n, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $i:ident, $n:ident, $body:block, $($lit:literal)*) => {
+        $(if $lit < $n { const $i: usize = $lit; $body })*
+    };
+}
+
+struct TileKernel<'t, const ROWS: usize, const VECS: usize, const PACKED: bool>(&'t Tile);
+
+impl<const ROWS: usize, const VECS: usize, const PACKED: bool> Kernel
+    for TileKernel<'_, ROWS, VECS, PACKED>
+{
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let t = self.0;
+        let a_row = if PACKED { 1 } else { t.a_row };
+        let a_k = if PACKED { ROWS } else { t.a_k };
+        let (mut a, mut b) = (t.a, t.b);
+        let mut acc = [[s.zero(); VECS]; ROWS];
+        macro_rules! step {
+            ($k:expr) => {
+                let mut row = [s.zero(); VECS];
+                for (v, lane) in row.iter_mut().enumerate() {
+                    *lane = s.load_ptr(b.add($k * t.b_k + v * S::LANES));
+                }
+                unroll!(R < ROWS, {
+                    let x = s.splat(*a.add($k * a_k + R * a_row));
+                    for v in 0..VECS {
+                        acc[R][v] = s.fma(x, row[v], acc[R][v]);
+                    }
+                });
+            };
+        }
+        if PACKED {
+            // C is not needed before K has run by.
+            unroll!(R < ROWS, {
+                for v in 0..VECS {
+                    prefetch(t.c.wrapping_add(R * t.c_row + v * S::LANES));
+                }
+            });
+        }
+        // SAFETY: `tile`'s caller vouches for all of A, B and C.
+        unsafe {
+            if PACKED {
+                for _ in 0..t.k / 4 {
+                    step!(0);
+                    step!(1);
+                    step!(2);
+                    step!(3);
+                    a = a.add(4 * a_k);
+                    b = b.add(4 * t.b_k);
+                }
+            }
+            for _ in 0..if PACKED { t.k % 4 } else { t.k } {
+                step!(0);
+                a = a.add(a_k);
+                b = b.add(t.b_k);
+            }
+            if t.cols == VECS * S::LANES {
+                unroll!(R < ROWS, {
+                    let c = t.c.add(R * t.c_row);
+                    for (v, sum) in acc[R].into_iter().enumerate() {
+                        let c = c.add(v * S::LANES);
+                        let sum = if t.add {
+                            s.add(s.load_ptr(c), sum)
+                        } else {
+                            sum
+                        };
+                        s.store_ptr(c, sum);
+                    }
+                });
+            } else {
+                unroll!(R < ROWS, {
+                    let c = t.c.add(R * t.c_row);
+                    for (v, sum) in acc[R].into_iter().enumerate() {
+                        // The narrower kernel takes tiles of fewer vectors, so
+                        // only the last vector is ever a part.
+                        let n = (t.cols - v * S::LANES).min(S::LANES);
+                        let c = c.add(v * S::LANES);
+                        let old = if t.add {
+                            s.load_ptr_part(c, n)
+                        } else {
+                            s.zero()
+                        };
+                        s.store_ptr_part(c, n, s.add(old, sum));
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Asks for a cache line ahead of its use.
+#[inline(always)]
+fn prefetch(p: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which no address makes fault; SSE is part of x86-64.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(p.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
+/// Computes a tile of `rows` by `t.cols`, at most [`tile_rows`] by
+/// [`tile_cols`]; `packed` says that A is a packed panel of `rows` rows.
+///
+/// # Safety
+/// A and C can be accessed as `t` says, and B in whole vectors: the last one
+/// of a row may lie partly beyond `cols`.
+#[inline(always)]
+pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, packed: bool, t: &Tile) {
+    macro_rules! by_rows {
+        ($vecs:literal, $packed:literal: $($rows:literal)*) => {
+            match rows {
+                $($rows if const { $rows <= tile_rows(S::ISA) } => {
+                    if const { $rows <= tile_rows(S::ISA) && $vecs <= tile_vectors(S::ISA) } {
+                        s.call(TileKernel::<$rows, $vecs, $packed>(t));
+                    }
+                })*
+                _ => debug_assert_eq!(rows, 0),
+            }
+        };
+    }
+    debug_assert!(rows <= tile_rows(S::ISA) && t.cols <= tile_cols(S::ISA));
+    match (t.cols > S::LANES, packed) {
+        (true, true) => by_rows!(2, true: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        (true, false) => by_rows!(2, false: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        (false, true) => by_rows!(1, true: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        (false, false) => by_rows!(1, false: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+    }
+}
