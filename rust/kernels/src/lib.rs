@@ -3,13 +3,18 @@
 
 mod cache;
 pub mod chain;
+pub mod copy;
 pub mod dtype;
 pub mod isa;
 pub mod matmul;
+pub mod number;
 pub mod pool;
 pub mod scratch;
 pub mod simd;
+pub mod view;
 
 pub use chain::{Chain, Func, Instr, Reg};
 pub use dtype::{DType, Element};
 pub use isa::Isa;
+pub use number::{Float, Number};
+pub use view::View;
