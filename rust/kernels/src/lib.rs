@@ -6,6 +6,7 @@ pub mod chain;
 pub mod copy;
 pub mod dtype;
 pub mod isa;
+pub mod math;
 pub mod matmul;
 pub mod number;
 pub mod pool;
