@@ -69,6 +69,11 @@ impl Buffer {
         self.0.raw.id
     }
 
+    /// How many clones of this buffer there are.
+    pub fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     pub fn gpu(&self) -> &Arc<Gpu> {
         &self.0.gpu
     }

@@ -13,4 +13,8 @@ macro_rules! shader {
 pub(crate) const TEMPLATES: &[(&str, &str)] = &[shader!("elementwise")];
 
 /// Functions named `lam_...`; a module gets those that it calls.
-pub(crate) const LIBRARY: &[(&str, &str)] = &[shader!("common/index"), shader!("common/pack")];
+pub(crate) const LIBRARY: &[(&str, &str)] = &[
+    shader!("common/index"),
+    shader!("common/pack"),
+    shader!("common/arith"),
+];

@@ -84,6 +84,21 @@ impl Gpu {
         })
     }
 
+    /// A new buffer holding `len` bytes of another from `offset` (a multiple of 4) on.
+    pub fn copy_range(self: &Arc<Self>, from: &Buffer, offset: u64, len: u64) -> Result<Buffer> {
+        self.check_range(from, offset, len)?;
+        let buffer = self.alloc(len)?;
+        self.scoped("a copy", || {
+            let mut encoder = self
+                .device
+                .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let copied = len.div_ceil(4) * 4;
+            encoder.copy_buffer_to_buffer(from.raw(), offset, buffer.raw(), 0, copied);
+            self.submit(encoder.finish());
+        })?;
+        Ok(buffer)
+    }
+
     /// Waits for all submitted work on `buffer` and returns `len` bytes from `offset`.
     pub fn read(&self, buffer: &Buffer, offset: u64, len: u64) -> Result<Vec<u8>> {
         self.check_range(buffer, offset, len)?;

@@ -1,0 +1,78 @@
+//! A function of tensors compiled once: what a loaded model runs.
+
+use crate::plan::{Plan, capture::Capture};
+use crate::{DType, Device, Error, Result, Tensor, Value};
+
+/// A plan for fixed input shapes, with everything else folded in.
+pub struct Compiled {
+    plan: Plan,
+    inputs: Vec<Tensor>,
+}
+
+impl Tensor {
+    /// An input without a value, for [`compile`].
+    pub fn placeholder(dtype: DType, shape: &[usize], device: Device) -> Tensor {
+        let meta = crate::Meta::new(dtype, shape);
+        Tensor::without_value(meta, device)
+    }
+}
+
+/// Compiles the graph from `placeholders` to `outputs`; every other leaf is
+/// a constant of the plan.
+pub fn compile(placeholders: &[Tensor], outputs: &[Tensor]) -> Result<Compiled> {
+    let capture = Capture::new(outputs.to_vec(), placeholders)?;
+    let graph = capture.graph(true)?;
+    Ok(Compiled {
+        plan: Plan::build(graph, capture.leaves.len())?,
+        inputs: placeholders.to_vec(),
+    })
+}
+
+impl Compiled {
+    /// Runs on values of the placeholders' shapes and dtypes; any number of
+    /// threads may do so at once.
+    pub fn run(&self, inputs: &[Value]) -> Result<Vec<Value>> {
+        self.run_observed(inputs, &mut |_, _| {})
+    }
+
+    /// As [`Compiled::run`], telling of each CPU step as it ends.
+    pub fn run_observed(
+        &self,
+        inputs: &[Value],
+        observe: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<Value>> {
+        if inputs.len() != self.inputs.len() {
+            return Err(Error::argument(format!(
+                "run: {} inputs given, {} wanted",
+                inputs.len(),
+                self.inputs.len()
+            )));
+        }
+        let mut ready = Vec::with_capacity(inputs.len());
+        for (at, (value, wanted)) in inputs.iter().zip(&self.inputs).enumerate() {
+            if value.layout.shape != wanted.shape() || value.dtype != wanted.dtype() {
+                return Err(Error::shape(format!(
+                    "run: input {at} is {} of shape {:?}, this plan wants {} of shape {:?}",
+                    value.dtype,
+                    value.layout.shape,
+                    wanted.dtype(),
+                    wanted.shape()
+                )));
+            }
+            let value = if value.layout.is_contiguous() {
+                value.clone()
+            } else {
+                crate::ops::views::contiguous(&Tensor::from_value(value.clone()))?.value()?
+            };
+            ready.push(value.to_device(wanted.device())?);
+        }
+        // Leaves beyond the placeholders are constants inside the plan.
+        let unused = Value::from_bytes(DType::F32, &[], &[0; 4])?;
+        ready.resize(self.plan.input_count(), unused);
+        self.plan.run_observed(&ready, observe)
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}

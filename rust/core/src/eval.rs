@@ -1,0 +1,288 @@
+//! Evaluation: what is asked for, and what belongs to it, planned together,
+//! run, and given back to the tensors.
+
+use crate::cell::{PendingUpdate, pending_updates};
+use crate::node::Node;
+use crate::op::Gradient;
+use crate::plan::{Plan, capture::Capture};
+use crate::tensor::{Inner, held_pending};
+use crate::{Error, Result, Storage, Tensor, Value};
+use parking_lot::Mutex;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Plans kept, least recently used first out.
+const KEPT_PLANS: usize = 256;
+
+#[derive(Default)]
+struct Plans {
+    by_key: HashMap<u128, (Arc<Plan>, u64)>,
+    clock: u64,
+}
+
+static PLANS: Mutex<Option<Plans>> = Mutex::new(None);
+
+fn cached(key: u128) -> Option<Arc<Plan>> {
+    let mut guard = PLANS.lock();
+    let plans = guard.get_or_insert_with(Plans::default);
+    plans.clock += 1;
+    let clock = plans.clock;
+    plans.by_key.get_mut(&key).map(|(plan, used)| {
+        *used = clock;
+        plan.clone()
+    })
+}
+
+fn remember(key: u128, plan: &Arc<Plan>) {
+    let mut guard = PLANS.lock();
+    let plans = guard.get_or_insert_with(Plans::default);
+    if plans.by_key.len() >= KEPT_PLANS
+        && let Some(oldest) = plans
+            .by_key
+            .iter()
+            .min_by_key(|(_, (_, used))| *used)
+            .map(|(k, _)| *k)
+    {
+        plans.by_key.remove(&oldest);
+    }
+    let clock = plans.clock;
+    plans.by_key.insert(key, (plan.clone(), clock));
+}
+
+/// Computes `targets`, the pending cells of the graphs they touch, and every
+/// held tensor that reads a value about to be donated.
+pub fn eval(targets: &[Tensor]) -> Result<()> {
+    let mut wanted: Vec<Tensor> = targets.iter().filter(|t| t.is_pending()).cloned().collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut capture = Capture::new(wanted.clone(), &[])?;
+    let updates = touched_updates(&capture, &wanted)?;
+    let mut donors: Vec<Option<Tensor>> = vec![None; wanted.len()];
+    for update in &updates {
+        let donor = update.donor.clone().filter(may_donate);
+        match wanted.iter().position(|t| t.id() == update.value.id()) {
+            Some(at) => donors[at] = donor,
+            None => {
+                wanted.push(update.value.clone());
+                donors.push(donor);
+            }
+        }
+    }
+    let donated: HashSet<u64> = donors.iter().flatten().map(Tensor::id).collect();
+    if !donated.is_empty() {
+        for held in readers_of(&donated, &wanted) {
+            wanted.push(held);
+            donors.push(None);
+        }
+    }
+    for kept in kept_for_gradients(&capture, &wanted, targets) {
+        wanted.push(kept);
+        donors.push(None);
+    }
+    if wanted.len() > capture.targets.len() {
+        capture = Capture::new(wanted, &[])?;
+    }
+    capture.donors = donors
+        .iter()
+        .map(|d| d.as_ref().and_then(|d| capture.leaf_index(d)))
+        .collect();
+    let key = capture.key()?;
+    let plan = match cached(key) {
+        Some(plan) => plan,
+        None => {
+            let plan = Arc::new(Plan::build(capture.graph(false)?, capture.leaves.len())?);
+            remember(key, &plan);
+            plan
+        }
+    };
+    run(&plan, &capture, &updates)
+}
+
+/// Runs `plan` on the captured leaves and gives the results out.
+fn run(plan: &Plan, capture: &Capture, updates: &[PendingUpdate]) -> Result<()> {
+    let inputs = capture
+        .leaves
+        .iter()
+        .map(|leaf| {
+            leaf.value_now()
+                .ok_or_else(|| Error::lost("a value was donated while another thread read it"))
+        })
+        .collect::<Result<Vec<Value>>>()?;
+    let donations = plan.donations();
+    let given: Vec<&Tensor> = donations
+        .iter()
+        .flatten()
+        .map(|&index| &capture.leaves[index])
+        .collect();
+    for &index in donations.iter().flatten() {
+        if let Storage::Cpu(buffer) = &inputs[index].storage {
+            buffer.forget_packings();
+        }
+    }
+    let results = plan.run(&inputs);
+    if !given.is_empty() {
+        let why = match &results {
+            Ok(_) => {
+                "this value was replaced by an update that reused its memory; read it before the update, or hold a copy"
+            }
+            Err(_) => "this value was lost: a run failed while it was being updated; load it again",
+        };
+        let stopped_early = results
+            .as_ref()
+            .is_err_and(|e| e.kind == crate::ErrorKind::Interrupted);
+        if !stopped_early {
+            given.iter().for_each(|leaf| lose(&leaf.0, why));
+        }
+    }
+    let results = results?;
+    for (target, value) in capture.targets.iter().zip(results) {
+        give(target, value);
+    }
+    for update in updates {
+        update.cell.settle();
+    }
+    Ok(())
+}
+
+fn lose(inner: &Inner, why: &str) {
+    let mut state = inner.state.lock();
+    state.value = None;
+    state.source = None;
+    state.lost = Some(why.to_owned());
+}
+
+/// Puts a computed value into its tensor; the tape stays where gradients may
+/// still be asked for.
+fn give(tensor: &Tensor, value: Value) {
+    let mut state = tensor.0.state.lock();
+    if state.value.is_none() {
+        state.value = Some(value);
+    }
+    let keeps_tape = tensor.requires_grad() && tensor.grad_slot().is_none();
+    let released = if keeps_tape {
+        None
+    } else {
+        state.source.take()
+    };
+    drop(state);
+    drop(released);
+    crate::tensor::forget_held(tensor.id());
+}
+
+/// A cell's old value may be donated if nobody else holds it or its storage.
+fn may_donate(donor: &Tensor) -> bool {
+    if donor.0.handles.load(Ordering::Relaxed) > 0 {
+        return false;
+    }
+    let state = donor.0.state.lock();
+    match state.value.as_ref().map(|v| &v.storage) {
+        Some(Storage::Cpu(buffer)) => Arc::strong_count(buffer) == 1 && !buffer.is_foreign(),
+        Some(Storage::Gpu { buffer, .. }) => buffer.holders() == 1,
+        _ => false,
+    }
+}
+
+/// The pending cells whose recorded value shares a node with what is
+/// captured, or replaces a leaf of it.
+fn touched_updates(capture: &Capture, wanted: &[Tensor]) -> Result<Vec<PendingUpdate>> {
+    let pending = pending_updates();
+    if pending.is_empty() {
+        return Ok(pending);
+    }
+    let mut touched = Vec::new();
+    let mut known: HashMap<u64, bool> = HashMap::new();
+    for update in pending {
+        let asked = wanted.iter().any(|t| t.id() == update.value.id());
+        if asked || shares(&update.value, capture, &mut known) {
+            touched.push(update);
+        }
+    }
+    Ok(touched)
+}
+
+fn shares(tensor: &Tensor, capture: &Capture, known: &mut HashMap<u64, bool>) -> bool {
+    search(tensor, known, &|node| capture.contains(node), &|_| false)
+}
+
+/// Whether the unrun graph of `tensor` has a node or a leaf of interest.
+fn search(
+    tensor: &Tensor,
+    known: &mut HashMap<u64, bool>,
+    node_matters: &dyn Fn(&Node) -> bool,
+    leaf_matters: &dyn Fn(u64) -> bool,
+) -> bool {
+    enum Visit {
+        Enter(Tensor),
+        Leave(Arc<Node>),
+    }
+    let mut stack = vec![Visit::Enter(tensor.clone())];
+    let holds = |t: &Tensor, known: &HashMap<u64, bool>| {
+        leaf_matters(t.id())
+            || t.node_id()
+                .is_some_and(|id| t.is_pending() && known.get(&id) == Some(&true))
+    };
+    while let Some(visit) = stack.pop() {
+        match visit {
+            Visit::Enter(tensor) => {
+                let Some(source) = tensor.source().filter(|_| tensor.is_pending()) else {
+                    continue;
+                };
+                if known.contains_key(&source.node.id) {
+                    continue;
+                }
+                known.insert(source.node.id, node_matters(&source.node));
+                stack.push(Visit::Leave(source.node.clone()));
+                stack.extend(source.node.inputs.iter().cloned().map(Visit::Enter));
+            }
+            Visit::Leave(node) => {
+                if node.inputs.iter().any(|t| holds(t, known)) {
+                    known.insert(node.id, true);
+                }
+            }
+        }
+    }
+    holds(tensor, known)
+}
+
+/// Held pending tensors that read a value about to be donated.
+fn readers_of(donated: &HashSet<u64>, wanted: &[Tensor]) -> Vec<Tensor> {
+    let mut known = HashMap::new();
+    held_pending()
+        .into_iter()
+        .filter(|t| !wanted.iter().any(|w| w.id() == t.id()))
+        .filter(|t| search(t, &mut known, &|_| false, &|id| donated.contains(&id)))
+        .collect()
+}
+
+/// Values that a later `backward` from `targets` will read: computed once,
+/// kept on the tape.
+fn kept_for_gradients(capture: &Capture, wanted: &[Tensor], targets: &[Tensor]) -> Vec<Tensor> {
+    if !targets.iter().any(Tensor::requires_grad) {
+        return Vec::new();
+    }
+    let have: HashSet<u64> = wanted.iter().map(Tensor::id).collect();
+    let mut kept: Vec<Tensor> = Vec::new();
+    let mut seen = HashSet::new();
+    for node in capture
+        .nodes
+        .iter()
+        .filter(|n| n.requires_grad() && !n.is_differentiated())
+    {
+        let Gradient::Vjp { inputs, outputs } = node.op.op.gradient() else {
+            continue;
+        };
+        let read_inputs = inputs.iter().filter_map(|&i| node.inputs.get(i).cloned());
+        let read_outputs = outputs
+            .iter()
+            .filter(|&&i| i < node.metas.len())
+            .map(|&i| Node::output(node, i));
+        for tensor in read_inputs.chain(read_outputs) {
+            if tensor.is_pending() && !have.contains(&tensor.id()) && seen.insert(tensor.id()) {
+                kept.push(tensor);
+            }
+        }
+    }
+    kept
+}

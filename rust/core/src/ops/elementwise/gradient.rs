@@ -1,0 +1,176 @@
+//! Gradients of elementwise ops, each written in recorded ops.  With g the
+//! gradient of y = f(a, b):
+
+use super::{Elementwise, record as r};
+use crate::op::{Gradient, Vjp};
+use crate::{Result, Tensor};
+use lamina_kernels::Func;
+
+pub(super) fn reads(func: Func) -> Gradient {
+    const NONE: &[usize] = &[];
+    let (inputs, outputs): (&'static [usize], &'static [usize]) = match func {
+        Func::Add | Func::Sub | Func::Neg | Func::Cast { .. } => (NONE, NONE),
+        Func::Mul | Func::Maximum | Func::Minimum | Func::Remainder | Func::Fmod => (&[0, 1], NONE),
+        Func::Div => (&[1], &[0]),
+        Func::Pow => (&[0, 1], &[0]),
+        Func::Abs
+        | Func::Square
+        | Func::Log
+        | Func::Sin
+        | Func::Cos
+        | Func::Erf
+        | Func::LeakyRelu { .. }
+        | Func::Clip { .. }
+        | Func::PowConst { .. } => (&[0], NONE),
+        Func::Reciprocal | Func::Sqrt | Func::Exp | Func::Tanh | Func::Sigmoid | Func::Relu => {
+            (NONE, &[0])
+        }
+        Func::Rsqrt => (NONE, &[0]),
+        Func::Where => (&[0], NONE),
+        Func::FloorDiv | Func::Sign | Func::Floor | Func::Ceil | Func::Round => {
+            return Gradient::None("its result is constant between jumps");
+        }
+        _ => return Gradient::None("its result is boolean"),
+    };
+    Gradient::Vjp { inputs, outputs }
+}
+
+pub(super) fn vjp(op: &Elementwise, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
+    let g = &vjp.grad(0)?;
+    let y = &vjp.outputs[0];
+    let grads = match vjp.inputs {
+        [x] => vec![Some(unary(op.func, g, x, y)?)],
+        [a, b] => binary(op.func, g, a, b, y)?,
+        [condition, _, _] => {
+            let zero = r::number_like(g, 0.0);
+            vec![
+                None,
+                Some(r::select(condition, g, &zero)?),
+                Some(r::select(condition, &zero, g)?),
+            ]
+        }
+        _ => return Err(crate::op::no_gradient(op)),
+    };
+    // A broadcast operand gathers the gradients of all its copies.
+    grads
+        .into_iter()
+        .zip(vjp.inputs)
+        .zip(vjp.needs)
+        .map(|((grad, input), &needed)| match grad {
+            Some(grad) if needed => crate::ops::reduce::sum_to(&grad, input.shape()).map(Some),
+            _ => Ok(None),
+        })
+        .collect()
+}
+
+fn unary(func: Func, g: &Tensor, x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    let n = |number: f64| r::number_like(g, number);
+    let zero = n(0.0);
+    match func {
+        Func::Neg => r::neg(g),
+        Func::Cast { .. } => r::cast(g, x.dtype()),
+        Func::Abs => r::mul(g, &r::unary(Func::Sign, x)?),
+        // 2 x g
+        Func::Square => r::mul(&r::mul(g, &n(2.0))?, x),
+        // -y^2 g
+        Func::Reciprocal => r::neg(&r::mul(g, &r::unary(Func::Square, y)?)?),
+        // g / (2 y)
+        Func::Sqrt => r::div(&r::mul(g, &n(0.5))?, y),
+        // -1/2 y^3 g
+        Func::Rsqrt => r::mul(
+            &r::mul(g, &n(-0.5))?,
+            &r::mul(y, &r::unary(Func::Square, y)?)?,
+        ),
+        Func::Exp => r::mul(g, y),
+        Func::Log => r::div(g, x),
+        Func::Sin => r::mul(g, &r::unary(Func::Cos, x)?),
+        Func::Cos => r::neg(&r::mul(g, &r::unary(Func::Sin, x)?)?),
+        // (1 - y^2) g
+        Func::Tanh => r::mul(g, &r::sub(&n(1.0), &r::unary(Func::Square, y)?)?),
+        // y (1 - y) g
+        Func::Sigmoid => r::mul(g, &r::mul(y, &r::sub(&n(1.0), y)?)?),
+        // 2 / sqrt(pi) exp(-x^2) g
+        Func::Erf => {
+            let bell = r::unary(Func::Exp, &r::neg(&r::unary(Func::Square, x)?)?)?;
+            r::mul(&r::mul(g, &n(std::f64::consts::FRAC_2_SQRT_PI))?, &bell)
+        }
+        Func::Relu => r::select(&r::compare(Func::Gt, y, &zero)?, g, &zero),
+        Func::LeakyRelu { slope } => {
+            r::select(&r::compare(Func::Gt, x, &zero)?, g, &r::mul(g, &n(slope))?)
+        }
+        // Inside the bounds, the bounds themselves included.
+        Func::Clip { lo, hi } => {
+            let above = r::compare(Func::Ge, x, &n(lo))?;
+            let below = r::compare(Func::Le, x, &n(hi))?;
+            r::select(&r::compare(Func::And, &above, &below)?, g, &zero)
+        }
+        // p x^(p-1) g
+        Func::PowConst { exponent } => {
+            r::mul(&r::mul(g, &n(exponent))?, &r::pow_const(x, exponent - 1.0)?)
+        }
+        other => Err(crate::op::no_gradient(&Elementwise { func: other })),
+    }
+}
+
+fn binary(
+    func: Func,
+    g: &Tensor,
+    a: &Tensor,
+    b: &Tensor,
+    y: &Tensor,
+) -> Result<Vec<Option<Tensor>>> {
+    let n = |number: f64| r::number_like(g, number);
+    let (da, db) = match func {
+        Func::Add => (g.clone(), Some(g.clone())),
+        Func::Sub => (g.clone(), Some(r::neg(g)?)),
+        Func::Mul => (r::mul(g, b)?, Some(r::mul(g, a)?)),
+        // g / b, -(g / b) y
+        Func::Div => {
+            let da = r::div(g, b)?;
+            let db = r::neg(&r::mul(&da, y)?)?;
+            (da, Some(db))
+        }
+        // y = a - b floor(a / b), or with trunc: the quotient is constant.
+        Func::Remainder | Func::Fmod => {
+            let quotient = r::div(&r::sub(a, &r::binary_same(func, a, b)?)?, b)?;
+            (
+                g.clone(),
+                Some(r::neg(&r::mul(g, &r::unary(Func::Round, &quotient)?)?)?),
+            )
+        }
+        // b a^(b-1) g; y ln a g, 0 where a = 0
+        Func::Pow => {
+            let da = r::mul(
+                &r::mul(g, b)?,
+                &r::binary_same(Func::Pow, a, &r::sub(b, &n(1.0))?)?,
+            )?;
+            let safe = r::select(&r::compare(Func::Gt, a, &n(0.0))?, a, &n(1.0))?;
+            let db = r::mul(&r::mul(g, y)?, &r::unary(Func::Log, &safe)?)?;
+            (da, Some(db))
+        }
+        // At equality each takes half.
+        Func::Maximum | Func::Minimum => {
+            let first = if func == Func::Maximum {
+                Func::Gt
+            } else {
+                Func::Lt
+            };
+            let half = r::mul(g, &n(0.5))?;
+            let tie = r::compare(Func::Eq, a, b)?;
+            let zero = n(0.0);
+            let da = r::select(
+                &tie,
+                &half,
+                &r::select(&r::compare(first, a, b)?, g, &zero)?,
+            )?;
+            let db = r::select(
+                &tie,
+                &half,
+                &r::select(&r::compare(first, b, a)?, g, &zero)?,
+            )?;
+            (da, Some(db))
+        }
+        other => return Err(crate::op::no_gradient(&Elementwise { func: other })),
+    };
+    Ok(vec![Some(da), db])
+}

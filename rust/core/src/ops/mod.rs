@@ -1,0 +1,76 @@
+//! Every op.  One file per stem holds its parameters, shape rule, gradient
+//! rule and lowerings; [`table`] lists the names under which they are
+//! recorded, for Python, ONNX and export alike.
+
+pub mod copy;
+pub mod elementwise;
+pub mod matmul;
+pub mod reduce;
+pub mod scatter_slice;
+pub mod transfer;
+pub mod views;
+
+mod table;
+
+pub use table::{Entry, Sample, entries, find, register};
+
+use crate::promote::{Number, promote, weak};
+use crate::{Attrs, DType, Error, Result, Tensor};
+
+/// An input as Python gives it.
+#[derive(Clone, Debug)]
+pub enum Operand {
+    Tensor(Tensor),
+    Number(Number),
+}
+
+/// Records the op called `name`.
+pub fn record(name: &str, inputs: &[Tensor], attrs: &Attrs) -> Result<Vec<Tensor>> {
+    find(name)?.record(inputs, attrs)
+}
+
+/// As [`record`], with Python numbers among the operands: they take the
+/// tensors' dtype where it can hold them.
+pub fn record_operands(name: &str, operands: &[Operand], attrs: &Attrs) -> Result<Vec<Tensor>> {
+    let entry = find(name)?;
+    let strong = operands
+        .iter()
+        .skip(usize::from(name == "where"))
+        .filter_map(|o| match o {
+            Operand::Tensor(t) => Some(t.dtype()),
+            Operand::Number(_) => None,
+        })
+        .reduce(promote);
+    let tensors: Vec<Tensor> = operands
+        .iter()
+        .map(|o| match o {
+            Operand::Tensor(t) => t.clone(),
+            Operand::Number(number) => number_tensor(*number, strong),
+        })
+        .collect();
+    entry.record(&tensors, attrs)
+}
+
+/// A number as a 0-d tensor beside tensors of dtype `strong`.
+pub fn number_tensor(number: Number, strong: Option<DType>) -> Tensor {
+    let dtype = weak(number, strong);
+    match number {
+        Number::Bool(b) => Tensor::scalar(dtype, f64::from(u8::from(b))),
+        Number::Float(x) => Tensor::scalar(dtype, x),
+        // Every int64 exactly, not by way of a float.
+        Number::Int(i) if matches!(dtype, DType::I64 | DType::U64) => {
+            Tensor::from_value(crate::Value {
+                storage: crate::Storage::Inline(i.to_le_bytes()),
+                layout: crate::Layout::contiguous(&[]),
+                dtype,
+            })
+        }
+        Number::Int(i) => Tensor::scalar(dtype, i as f64),
+    }
+}
+
+/// Exactly `N` inputs, or an error that says so.
+pub(crate) fn inputs<const N: usize>(name: &str, given: &[Tensor]) -> Result<[Tensor; N]> {
+    <[Tensor; N]>::try_from(given.to_vec())
+        .map_err(|_| Error::argument(format!("{name}: takes {N} tensor(s), got {}", given.len())))
+}

@@ -1,0 +1,348 @@
+//! The planner: a graph compiled for its devices.  Each pass is one file and
+//! does one thing; [`Plan::build`] is the list of them.
+
+pub(crate) mod capture;
+mod cpu;
+mod cse;
+mod dead;
+mod donate;
+mod epilogue;
+pub(crate) mod explain;
+mod fold;
+mod fuse;
+mod gpu;
+mod graph;
+mod layout;
+mod memory;
+mod schedule;
+mod widen;
+
+use crate::{DType, Device, Error, Layout, Result, Value, counters};
+use explain::StepInfo;
+use graph::{Graph, Id, Origin};
+use std::collections::HashMap;
+
+/// Where a value that crosses a part's border comes from.
+enum Slot {
+    Input(usize),
+    Constant(Value),
+    /// Made by a part: fresh memory, or a donated input's.
+    Made {
+        meta: crate::Meta,
+        device: Device,
+        donor: Option<usize>,
+    },
+}
+
+enum Part {
+    Cpu(cpu::CpuPart),
+    Gpu(gpu::GpuPart),
+}
+
+struct Output {
+    slot: usize,
+    layout: Layout,
+    dtype: DType,
+}
+
+/// Immutable and shared; a run takes what it needs for itself from a pool.
+pub struct Plan {
+    inputs: usize,
+    slots: Vec<Slot>,
+    /// Each part, its device, and the slots it reads and makes.
+    parts: Vec<(Part, Device, Vec<usize>, Vec<usize>)>,
+    outputs: Vec<Output>,
+    steps: Vec<StepInfo>,
+    fallbacks: Vec<String>,
+}
+
+impl Plan {
+    /// Compiles a graph that reads `inputs` values from outside.
+    pub(crate) fn build(mut graph: Graph, inputs: usize) -> Result<Plan> {
+        dead::dead(&mut graph);
+        fold::fold(&mut graph)?;
+        widen::widen(&mut graph);
+        cse::cse(&mut graph);
+        let mut fallbacks = fuse::place(&mut graph);
+        fuse::fuse(&mut graph);
+        epilogue::epilogue(&mut graph);
+        let placed = layout::layout(&mut graph)?;
+        let donated = donate::donate(&graph, &placed);
+        let scalars = schedule::scalar_slots(&graph);
+        let (parts, more) = schedule::schedule(&mut graph, &placed, &scalars, &donated)?;
+        fallbacks.extend(more);
+        let plan = assemble(&graph, &placed, &donated, parts, inputs, fallbacks)?;
+        counters::add(&counters::PLANS);
+        Ok(plan)
+    }
+
+    pub(crate) fn input_count(&self) -> usize {
+        self.inputs
+    }
+
+    pub fn steps(&self) -> &[StepInfo] {
+        &self.steps
+    }
+
+    pub fn fallbacks(&self) -> &[String] {
+        &self.fallbacks
+    }
+
+    /// The single GPU program of this plan, if it is one.
+    pub fn program(&self) -> Option<(&lamina_gpu::Program, Vec<Option<Value>>)> {
+        let [(Part::Gpu(part), ..)] = &self.parts[..] else {
+            return None;
+        };
+        let constants = part
+            .inputs()
+            .iter()
+            .map(|&slot| match &self.slots[slot] {
+                Slot::Constant(value) => Some(value.clone()),
+                _ => None,
+            })
+            .collect();
+        Some((part.program(), constants))
+    }
+
+    /// For each result, which input's storage it takes over.
+    pub(crate) fn donations(&self) -> Vec<Option<usize>> {
+        self.outputs
+            .iter()
+            .map(|output| match &self.slots[output.slot] {
+                Slot::Made { donor, .. } => *donor,
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Computes the results.  Donated inputs are overwritten: the caller
+    /// holds them alone.
+    pub(crate) fn run(&self, inputs: &[Value]) -> Result<Vec<Value>> {
+        self.run_observed(inputs, &mut |_, _| {})
+    }
+
+    /// As [`Plan::run`], telling of each CPU step as it ends: part and step.
+    pub(crate) fn run_observed(
+        &self,
+        inputs: &[Value],
+        observe: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<Value>> {
+        if inputs.len() != self.inputs {
+            return Err(Error::internal(format!(
+                "a plan of {} inputs got {}",
+                self.inputs,
+                inputs.len()
+            )));
+        }
+        counters::add(&counters::RUNS);
+        let mut slots: Vec<Option<Value>> = self
+            .slots
+            .iter()
+            .map(|slot| match slot {
+                Slot::Input(index) => Some(inputs[*index].clone()),
+                Slot::Constant(value) => Some(value.clone()),
+                Slot::Made { .. } => None,
+            })
+            .collect();
+        for (at, (part, device, reads, makes)) in self.parts.iter().enumerate() {
+            for &slot in makes {
+                if let Slot::Made {
+                    meta,
+                    device,
+                    donor,
+                } = &self.slots[slot]
+                {
+                    slots[slot] = Some(match donor {
+                        Some(index) => inputs[*index].clone(),
+                        None => Value::empty(meta.dtype, &meta.shape, *device)?,
+                    });
+                }
+            }
+            let near = self.brought(&slots, reads, *device)?;
+            let slots = near.as_ref().unwrap_or(&slots);
+            match part {
+                Part::Cpu(part) => part.run(slots, &mut |step| observe(at, step))?,
+                Part::Gpu(part) => part.run(slots)?,
+            }
+        }
+        self.outputs
+            .iter()
+            .map(|output| {
+                let value = slots[output.slot]
+                    .as_ref()
+                    .ok_or_else(|| Error::internal("a result was not made"))?;
+                let start = value.layout.offset;
+                let layout = Layout {
+                    offset: output.layout.offset + start,
+                    ..output.layout.clone()
+                };
+                Ok(Value {
+                    storage: value.storage.clone(),
+                    layout,
+                    dtype: output.dtype,
+                })
+            })
+            .collect()
+    }
+
+    /// The slots with what a part reads brought to its device; None if all
+    /// is there already.
+    fn brought(
+        &self,
+        slots: &[Option<Value>],
+        reads: &[usize],
+        device: Device,
+    ) -> Result<Option<Vec<Option<Value>>>> {
+        let far = |slot: usize| {
+            slots[slot].as_ref().is_some_and(|v| {
+                v.device() != device && !(v.layout.shape.is_empty() && v.device() == Device::Cpu)
+            })
+        };
+        if !reads.iter().any(|&slot| far(slot)) {
+            return Ok(None);
+        }
+        let mut near = slots.to_vec();
+        for &slot in reads.iter().filter(|&&slot| far(slot)) {
+            if let Some(value) = &slots[slot] {
+                near[slot] = Some(value.to_device(device)?);
+            }
+        }
+        Ok(Some(near))
+    }
+}
+
+/// Gives every value that crosses a border its slot and builds the parts.
+fn assemble(
+    graph: &Graph,
+    placed: &[layout::Placed],
+    donated: &donate::Donated,
+    parts: Vec<schedule::Part>,
+    inputs: usize,
+    fallbacks: Vec<String>,
+) -> Result<Plan> {
+    let mut slots = Vec::new();
+    let mut border: HashMap<Id, usize> = HashMap::new();
+    let mut input_index: HashMap<Id, usize> = HashMap::new();
+    for (id, def) in graph.values.iter().enumerate() {
+        let slot = match &def.origin {
+            Origin::Input(input) => {
+                input_index.insert(id, input.index);
+                Slot::Input(input.index)
+            }
+            Origin::Constant(value) => Slot::Constant(value.clone()),
+            Origin::Node => continue,
+        };
+        border.insert(id, slots.len());
+        slots.push(slot);
+    }
+    for id in crossing(graph, placed, &parts) {
+        if border.contains_key(&id) {
+            continue;
+        }
+        let donor = donated
+            .donor_of
+            .get(&id)
+            .and_then(|d| input_index.get(d))
+            .copied();
+        let device = parts
+            .iter()
+            .find(|p| {
+                p.nodes
+                    .iter()
+                    .any(|&at| graph.nodes[at].outputs.contains(&id))
+            })
+            .map_or(graph.values[id].device, |p| p.device);
+        border.insert(id, slots.len());
+        slots.push(Slot::Made {
+            meta: graph.meta(id).clone(),
+            device,
+            donor,
+        });
+    }
+    let outputs = graph
+        .outputs
+        .iter()
+        .map(|o| {
+            let place = &placed[o.value];
+            let slot = *border
+                .get(&place.root)
+                .ok_or_else(|| Error::internal("a result without a slot"))?;
+            Ok(Output {
+                slot,
+                layout: place.layout.clone(),
+                dtype: graph.meta(o.value).dtype,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let steps = explain::steps(graph, placed, &parts);
+    let mut built = Vec::with_capacity(parts.len());
+    for part in parts {
+        let reads = slots_of(graph, placed, &part.nodes, &border, true);
+        let makes = slots_of(graph, placed, &part.nodes, &border, false);
+        let device = part.device;
+        let part = match device {
+            Device::Cpu => Part::Cpu(cpu::CpuPart::build(graph, placed, &part.nodes, &border)),
+            Device::Gpu(_) => {
+                let roots = gpu::Roots {
+                    graph,
+                    placed,
+                    donated,
+                    border: &border,
+                };
+                Part::Gpu(gpu::GpuPart::build(
+                    &roots,
+                    device,
+                    &part.nodes,
+                    part.kernels,
+                )?)
+            }
+        };
+        built.push((part, device, reads, makes));
+    }
+    Ok(Plan {
+        inputs,
+        slots,
+        parts: built,
+        outputs,
+        steps,
+        fallbacks,
+    })
+}
+
+/// Roots that are results, or made in one part and read in another, and
+/// 0-d values that a GPU part takes by value.
+fn crossing(graph: &Graph, placed: &[layout::Placed], parts: &[schedule::Part]) -> Vec<Id> {
+    let mut part_of: HashMap<Id, usize> = HashMap::new();
+    let mut out: Vec<Id> = graph.outputs.iter().map(|o| placed[o.value].root).collect();
+    for (index, part) in parts.iter().enumerate() {
+        for &at in &part.nodes {
+            let roots = graph.nodes[at].inputs.iter().map(|&id| placed[id].root);
+            out.extend(roots.filter(|root| part_of.get(root).is_some_and(|&p| p != index)));
+            part_of.extend(graph.nodes[at].outputs.iter().map(|&id| (id, index)));
+        }
+    }
+    out
+}
+
+fn slots_of(
+    graph: &Graph,
+    placed: &[layout::Placed],
+    nodes: &[usize],
+    border: &HashMap<Id, usize>,
+    reads: bool,
+) -> Vec<usize> {
+    let mut found: Vec<usize> = nodes
+        .iter()
+        .flat_map(|&at| {
+            if reads {
+                &graph.nodes[at].inputs
+            } else {
+                &graph.nodes[at].outputs
+            }
+        })
+        .filter_map(|&id| border.get(&placed[id].root).copied())
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}

@@ -1,0 +1,81 @@
+//! f16 and bf16 are storage: kernels that compute read and write f32, so
+//! casts are put around them.  A pair of casts in a row that only rounds
+//! between two kernels is left out: intermediate values keep f32's precision.
+
+use super::graph::{Graph, Id, Node, Origin, Work};
+use crate::op::Meta;
+use crate::{Class, DType};
+use std::collections::HashMap;
+
+fn is_half(dtype: DType) -> bool {
+    matches!(dtype, DType::F16 | DType::BF16)
+}
+
+pub fn widen(graph: &mut Graph) {
+    let nodes = std::mem::take(&mut graph.nodes);
+    // The f32 twin of a half value, where there is one.
+    let mut wide: HashMap<Id, Id> = HashMap::new();
+    for mut node in nodes {
+        let computes = matches!(node.class(), Class::Product | Class::Compute);
+        let touches = node
+            .inputs
+            .iter()
+            .chain(&node.outputs)
+            .any(|&id| is_half(graph.meta(id).dtype));
+        if !(computes && touches) {
+            graph.nodes.push(node);
+            continue;
+        }
+        for slot in 0..node.inputs.len() {
+            let id = node.inputs[slot];
+            if is_half(graph.meta(id).dtype) {
+                let twin = match wide.get(&id) {
+                    Some(&twin) => twin,
+                    None => cast(graph, id, DType::F32, &node),
+                };
+                wide.insert(id, twin);
+                node.inputs[slot] = twin;
+            }
+        }
+        let mut narrow = Vec::new();
+        for slot in 0..node.outputs.len() {
+            let id = node.outputs[slot];
+            if is_half(graph.meta(id).dtype) {
+                let meta = Meta::new(DType::F32, graph.meta(id).shape.clone());
+                let twin = graph.add_value(meta, node.device, Origin::Node);
+                node.outputs[slot] = twin;
+                wide.insert(id, twin);
+                narrow.push((twin, id));
+            }
+        }
+        let device = node.device;
+        let site = node.site.clone();
+        graph.nodes.push(node);
+        for (twin, id) in narrow {
+            let to = graph.meta(id).dtype;
+            graph.nodes.push(Node {
+                work: Work::Op(crate::ops::elementwise::cast_op(to)),
+                inputs: vec![twin],
+                outputs: vec![id],
+                tail: None,
+                device,
+                site: site.clone(),
+            });
+        }
+    }
+    super::dead::dead(graph);
+}
+
+fn cast(graph: &mut Graph, id: Id, to: DType, like: &Node) -> Id {
+    let meta = Meta::new(to, graph.meta(id).shape.clone());
+    let output = graph.add_value(meta, like.device, Origin::Node);
+    graph.nodes.push(Node {
+        work: Work::Op(crate::ops::elementwise::cast_op(to)),
+        inputs: vec![id],
+        outputs: vec![output],
+        tail: None,
+        device: like.device,
+        site: like.site.clone(),
+    });
+    output
+}
