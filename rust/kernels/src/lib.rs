@@ -3,6 +3,7 @@
 
 mod cache;
 pub mod chain;
+pub mod conv2d;
 pub mod copy;
 pub mod dtype;
 pub mod isa;

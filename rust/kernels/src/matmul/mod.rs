@@ -7,15 +7,15 @@
 //! cut into tasks.
 
 mod batch;
-mod block;
+pub(crate) mod block;
 mod generic;
 mod operand;
-mod pack;
-mod pack_all;
+pub(crate) mod pack;
+pub(crate) mod pack_all;
 mod plan;
 #[cfg(test)]
 mod tests;
-mod tile;
+pub(crate) mod tile;
 mod vector;
 
 pub use batch::matmul_f32_batched;

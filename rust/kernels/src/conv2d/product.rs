@@ -1,0 +1,224 @@
+//! The convolution as products: weights times gathered patches, cut into
+//! tasks over images, groups, output elements and output channels.
+
+use super::patches::Patches;
+use crate::cache;
+use crate::isa::Isa;
+use crate::matmul::Tail;
+use crate::matmul::block::{Block, PackedLeft, k_longest, row_panel, row_panels};
+use crate::matmul::tile::{panel_width, tile_cols};
+use crate::pool::{self, DisjointMut, parallel_for};
+use crate::scratch::Scratch;
+use crate::simd::dispatch;
+use std::ops::Range;
+
+/// Multiply-adds worth a task of its own.
+const TASK: usize = 1 << 18;
+/// Tasks a thread gets, so that a slow one can be relieved.
+const TASKS_PER_THREAD: usize = 4;
+
+/// y[n, g, r, element] = sum over (c, t) of weight[g][r, (c, t)] times the
+/// patch element of x[n, g].
+pub(super) struct Product<'a> {
+    pub isa: Isa,
+    pub batch: usize,
+    pub groups: usize,
+    /// Output channels of a group.
+    pub m: usize,
+    /// Input channels of a group.
+    pub channels: usize,
+    pub x: &'a [f32],
+    pub h: usize,
+    pub w: usize,
+    pub taps: &'a [[isize; 2]],
+    pub grid: [usize; 2],
+    pub step: [usize; 2],
+    /// All groups' packed weights.
+    pub weight: &'a [f32],
+}
+
+/// How many tasks one of `units` independent parts of the work should be.
+pub(super) fn tasks_wanted(work: usize, units: usize) -> usize {
+    let threads = pool::threads_here();
+    if threads == 1 {
+        return 1;
+    }
+    (work / TASK)
+        .clamp(1, threads * TASKS_PER_THREAD)
+        .div_ceil(units)
+}
+
+/// The most columns of a right block: half the second-level cache.
+pub(super) fn most_cols(isa: Isa, k: usize) -> usize {
+    let line = k_longest(k).max(1) * size_of::<f32>();
+    (cache::l2() / 2 / line).max(4 * tile_cols(isa))
+}
+
+/// Part `i` of `parts` of `n` columns, cut at panels.
+pub(super) fn col_part(isa: Isa, n: usize, parts: usize, i: usize) -> Range<usize> {
+    let step = tile_cols(isa);
+    let panels = n.div_ceil(step);
+    let edge = |i: usize| n.min(panels * i / parts * step);
+    edge(i)..edge(i + 1)
+}
+
+impl Product<'_> {
+    fn k(&self) -> usize {
+        self.channels * self.taps.len()
+    }
+
+    fn plane(&self) -> usize {
+        self.grid[0] * self.grid[1]
+    }
+
+    /// The images of group `group`.
+    fn patches(&self, group: usize) -> Patches<'_> {
+        let image = self.groups * self.channels * self.h * self.w;
+        let from = (group * self.channels * self.h * self.w).min(self.x.len());
+        Patches {
+            x: &self.x[from..],
+            image,
+            h: self.h,
+            w: self.w,
+            taps: self.taps,
+            grid: self.grid,
+            step: self.step,
+        }
+        .flattened()
+    }
+
+    pub fn run(&self, y: &mut [f32], tail: Option<Tail<'_>>) {
+        let plane = self.plane();
+        // Panels that a small image would leave part empty run on into the
+        // next image.
+        let merge = self.batch > 1 && panel_width(self.isa, plane) * 10 > plane * 11;
+        let (images, n) = if merge {
+            (1, self.batch * plane)
+        } else {
+            (self.batch, plane)
+        };
+        let units = images * self.groups;
+        let work = self.batch * self.groups * self.m * self.k() * plane;
+        let want = tasks_wanted(work, units);
+        let panels = n.div_ceil(tile_cols(self.isa));
+        let cols = n
+            .div_ceil(most_cols(self.isa, self.k()))
+            .max(want)
+            .min(panels);
+        let all = row_panels(self.isa, self.m);
+        let rows = want.div_ceil(cols).min(all);
+        let y = DisjointMut::new(y);
+        parallel_for(units * cols * rows, &|task| {
+            let (i, rest) = (task % rows, task / rows);
+            let (j, unit) = (rest % cols, rest / cols);
+            let (group, image) = (unit % self.groups, unit / self.groups);
+            let tiles = all * i / rows..all * (i + 1) / rows;
+            let cols = col_part(self.isa, n, cols, j);
+            if merge {
+                self.across_images(group, tiles, cols, &y, tail);
+            } else {
+                self.within_image(group, image, tiles, cols, &y, tail);
+            }
+        });
+    }
+
+    /// The rows of the group's tiles `tiles`.
+    fn rows(&self, tiles: &Range<usize>) -> Range<usize> {
+        let all = row_panels(self.isa, self.m);
+        row_panel(all, self.m, tiles.start).start..row_panel(all, self.m, tiles.end - 1).end
+    }
+
+    /// Tiles of C at `c`, element (0, 0) of the group's matrix.
+    fn block(
+        &self,
+        group: usize,
+        right: &Patches<'_>,
+        tiles: Range<usize>,
+        cols: Range<usize>,
+        c: *mut f32,
+        c_row: usize,
+    ) {
+        let (m, k) = (self.m, self.k());
+        let left = &PackedLeft(&self.weight[group * m * k..][..m * k]);
+        let all = row_panels(self.isa, m);
+        dispatch(
+            self.isa,
+            Block {
+                left,
+                right,
+                m,
+                k,
+                tiles,
+                all,
+                cols,
+                c,
+                c_row,
+                left_stays: true,
+            },
+        );
+    }
+
+    fn within_image(
+        &self,
+        group: usize,
+        image: usize,
+        tiles: Range<usize>,
+        cols: Range<usize>,
+        y: &DisjointMut<'_, f32>,
+        tail: Option<Tail<'_>>,
+    ) {
+        let plane = self.plane();
+        let patches = self.patches(group);
+        let patches = Patches {
+            x: &patches.x[image * patches.image..],
+            ..patches
+        };
+        let start = (image * self.groups + group) * self.m * plane;
+        // SAFETY: `start` lies in y; tasks write different elements.
+        let c = unsafe { y.as_mut_ptr().add(start) };
+        self.block(group, &patches, tiles.clone(), cols.clone(), c, plane);
+        if let Some(tail) = tail {
+            for row in self.rows(&tiles) {
+                let at = start + row * plane;
+                // SAFETY: as above.
+                tail(at + cols.start, unsafe {
+                    y.slice(at + cols.start..at + cols.end)
+                });
+            }
+        }
+    }
+
+    fn across_images(
+        &self,
+        group: usize,
+        tiles: Range<usize>,
+        cols: Range<usize>,
+        y: &DisjointMut<'_, f32>,
+        tail: Option<Tail<'_>>,
+    ) {
+        let plane = self.plane();
+        let rows = self.rows(&tiles);
+        let width = cols.len();
+        let mut block = Scratch::take(rows.len() * width);
+        // Where (0, 0) would be: only the block's own part is touched.
+        let c = block
+            .as_mut_ptr()
+            .wrapping_sub(rows.start * width + cols.start);
+        self.block(group, &self.patches(group), tiles, cols.clone(), c, width);
+        for (row, values) in rows.zip(block.chunks_exact(width)) {
+            let mut at = cols.start;
+            while at < cols.end {
+                let (image, from) = (at / plane, at % plane);
+                let len = (plane - from).min(cols.end - at);
+                let start = ((image * self.groups + group) * self.m + row) * plane + from;
+                // SAFETY: tasks write different elements.
+                let piece = unsafe { y.slice(start..start + len) };
+                piece.copy_from_slice(&values[at - cols.start..][..len]);
+                if let Some(tail) = tail {
+                    tail(start, piece);
+                }
+                at += len;
+            }
+        }
+    }
+}

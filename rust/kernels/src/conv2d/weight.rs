@@ -1,0 +1,286 @@
+//! Weights as the left operand of the products.
+
+use super::shape::Conv2dShape;
+use crate::isa::Isa;
+use crate::matmul::pack::Raw;
+use crate::matmul::pack_all::{Job, pack_all};
+use crate::scratch::{AlignedBuf, Scratch};
+
+/// A weight, packed or as it is (out_c, in_c / groups, kernel_h, kernel_w).
+#[derive(Clone, Copy)]
+pub enum ConvWeight<'a> {
+    Plain(&'a [f32]),
+    Packed(&'a PackedConvWeight),
+}
+
+impl ConvWeight<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            ConvWeight::Plain(w) => w.len(),
+            ConvWeight::Packed(w) => w.len,
+        }
+    }
+}
+
+/// Which product a packed weight is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Purpose {
+    Forward,
+    /// The taps' places depend on these.
+    BackwardInput {
+        stride: [usize; 2],
+        dilation: [usize; 2],
+        pads: [usize; 4],
+    },
+}
+
+/// A weight packed once for many calls.
+#[derive(Clone)]
+pub struct PackedConvWeight {
+    isa: Isa,
+    purpose: Purpose,
+    /// out_c, in_c, groups, kernel_h, kernel_w.
+    sizes: [usize; 5],
+    len: usize,
+    data: AlignedBuf,
+}
+
+impl PackedConvWeight {
+    /// For [`super::forward`]; of `shape` only channels, groups and kernel
+    /// matter, so one packing serves every image size.
+    pub fn forward(isa: Isa, shape: &Conv2dShape, w: &[f32]) -> PackedConvWeight {
+        Self::new(isa, shape, w, Purpose::Forward, pack_forward)
+    }
+
+    /// For [`super::backward_input`] (a transposed convolution); of `shape`
+    /// all but batch and image size matter.
+    pub fn backward_input(isa: Isa, shape: &Conv2dShape, w: &[f32]) -> PackedConvWeight {
+        Self::new(isa, shape, w, input_purpose(shape), pack_backward_input)
+    }
+
+    fn new(
+        isa: Isa,
+        shape: &Conv2dShape,
+        w: &[f32],
+        purpose: Purpose,
+        pack: fn(Isa, &Conv2dShape, &[f32], &mut [f32]),
+    ) -> PackedConvWeight {
+        assert_eq!(
+            w.len(),
+            shape.weight_len(),
+            "conv2d: the weight has another size"
+        );
+        let mut data = AlignedBuf::zeroed(w.len());
+        // The direct kernel takes depthwise weights as they are.
+        if shape.is_depthwise() {
+            data.as_mut_slice()[..w.len()].copy_from_slice(w);
+        } else {
+            pack(isa, shape, w, data.as_mut_slice());
+        }
+        PackedConvWeight {
+            isa,
+            purpose,
+            sizes: sizes(shape),
+            len: w.len(),
+            data,
+        }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.data.len() * size_of::<f32>()
+    }
+
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    fn checked(&self, isa: Isa, shape: &Conv2dShape, purpose: &Purpose) -> &[f32] {
+        assert_eq!(self.isa, isa, "conv2d: packed for another instance");
+        assert_eq!(
+            self.sizes,
+            sizes(shape),
+            "conv2d: packed for another weight"
+        );
+        assert_eq!(&self.purpose, purpose, "conv2d: packed for another use");
+        &self.data.as_slice()[..self.len]
+    }
+}
+
+fn sizes(shape: &Conv2dShape) -> [usize; 5] {
+    [
+        shape.out_c,
+        shape.in_c,
+        shape.groups,
+        shape.kernel_h,
+        shape.kernel_w,
+    ]
+}
+
+fn input_purpose(shape: &Conv2dShape) -> Purpose {
+    let Conv2dShape {
+        stride,
+        dilation,
+        pads,
+        ..
+    } = *shape;
+    Purpose::BackwardInput {
+        stride,
+        dilation,
+        pads,
+    }
+}
+
+/// The packed values: the weight's own, or packed now into `scratch`.
+pub(super) fn for_forward<'a>(
+    isa: Isa,
+    shape: &Conv2dShape,
+    w: ConvWeight<'a>,
+    scratch: &'a mut Option<Scratch>,
+) -> &'a [f32] {
+    match w {
+        ConvWeight::Packed(w) => w.checked(isa, shape, &Purpose::Forward),
+        ConvWeight::Plain(w) if shape.is_depthwise() => w,
+        ConvWeight::Plain(w) => packed_now(isa, shape, w, scratch, pack_forward),
+    }
+}
+
+/// As [`for_forward`].
+pub(super) fn for_backward_input<'a>(
+    isa: Isa,
+    shape: &Conv2dShape,
+    w: ConvWeight<'a>,
+    scratch: &'a mut Option<Scratch>,
+) -> &'a [f32] {
+    match w {
+        ConvWeight::Packed(w) => w.checked(isa, shape, &input_purpose(shape)),
+        ConvWeight::Plain(w) if shape.is_depthwise() => w,
+        ConvWeight::Plain(w) => packed_now(isa, shape, w, scratch, pack_backward_input),
+    }
+}
+
+fn packed_now<'a>(
+    isa: Isa,
+    shape: &Conv2dShape,
+    w: &[f32],
+    scratch: &'a mut Option<Scratch>,
+    pack: fn(Isa, &Conv2dShape, &[f32], &mut [f32]),
+) -> &'a [f32] {
+    let buf = scratch.insert(Scratch::take(w.len()));
+    pack(isa, shape, w, buf);
+    buf
+}
+
+/// Group after group: rows output channels, columns (input channel, tap).
+fn pack_forward(isa: Isa, shape: &Conv2dShape, w: &[f32], dst: &mut [f32]) {
+    let (m, k) = (shape.group_out(), shape.group_in() * shape.kernel());
+    if m * k == 0 {
+        return;
+    }
+    for (w, dst) in w.chunks_exact(m * k).zip(dst.chunks_exact_mut(m * k)) {
+        let raw = Raw {
+            start: w.as_ptr(),
+            row_stride: k,
+            col_stride: 1,
+        };
+        pack_all(
+            isa,
+            k,
+            Some(Job {
+                raw,
+                range: 0..m,
+                dst,
+            }),
+            None,
+        );
+    }
+}
+
+/// Group after group, phase after phase of the stride: rows input channels,
+/// columns (output channel, tap of the phase).
+fn pack_backward_input(isa: Isa, shape: &Conv2dShape, w: &[f32], dst: &mut [f32]) {
+    let (m, taps, outs) = (shape.group_in(), shape.kernel(), shape.group_out());
+    let group = m * taps * outs;
+    if group == 0 {
+        return;
+    }
+    let phases = Phase::all(shape);
+    let mut turned = Scratch::take(group);
+    for (w, dst) in w.chunks_exact(group).zip(dst.chunks_exact_mut(group)) {
+        let mut at = 0;
+        for phase in &phases {
+            let k = outs * phase.kernel.len();
+            let mut values = turned.iter_mut();
+            for input in 0..m {
+                for output in 0..outs {
+                    let from = &w[(output * m + input) * taps..][..taps];
+                    for (tap, value) in phase.kernel.iter().zip(&mut values) {
+                        *value = from[*tap];
+                    }
+                }
+            }
+            let raw = Raw {
+                start: turned.as_ptr(),
+                row_stride: k,
+                col_stride: 1,
+            };
+            let dst = &mut dst[at..at + m * k];
+            pack_all(
+                isa,
+                k,
+                Some(Job {
+                    raw,
+                    range: 0..m,
+                    dst,
+                }),
+                None,
+            );
+            at += m * k;
+        }
+    }
+}
+
+/// The input elements (y, x) with y % stride_y == first\[0\] and x % stride_x
+/// == first\[1\]: their gradient is a stride-1 convolution of the output's with
+/// some of the kernel.
+pub(super) struct Phase {
+    pub first: [usize; 2],
+    /// Which of the kernel's taps meet the phase.
+    pub kernel: Vec<usize>,
+    /// Where these lie in the output, relative to (y / stride_y, x / stride_x).
+    pub taps: Vec<[isize; 2]>,
+}
+
+impl Phase {
+    pub fn all(shape: &Conv2dShape) -> Vec<Phase> {
+        let [stride_y, stride_x] = shape.stride;
+        let firsts = (0..stride_y).flat_map(|y| (0..stride_x).map(move |x| [y, x]));
+        firsts.map(|first| Phase::new(shape, first)).collect()
+    }
+
+    fn new(shape: &Conv2dShape, first: [usize; 2]) -> Phase {
+        // Output o meets input i by tap t where o * stride + t * dilation -
+        // pad = i, so with i = first + stride * q: o = q + (first + pad - t *
+        // dilation) / stride, if that divides.
+        let place = |axis: usize, tap: usize| {
+            let at =
+                (first[axis] + shape.pads[axis]) as isize - (tap * shape.dilation[axis]) as isize;
+            let stride = shape.stride[axis] as isize;
+            (at.rem_euclid(stride) == 0).then(|| at.div_euclid(stride))
+        };
+        let mut phase = Phase {
+            first,
+            kernel: Vec::new(),
+            taps: Vec::new(),
+        };
+        for y in 0..shape.kernel_h {
+            for x in 0..shape.kernel_w {
+                if let (Some(oy), Some(ox)) = (place(0, y), place(1, x)) {
+                    phase.kernel.push(y * shape.kernel_w + x);
+                    phase.taps.push([oy, ox]);
+                }
+            }
+        }
+        phase
+    }
+}
