@@ -87,7 +87,7 @@ class Registry:
             found: dict[str, _Entry] = {}
             # Called one by one rather than through the hook, so that a clash
             # names its two distributions and a failure only its own.
-            for implementation in getattr(self._plugins.hook, KINDS[kind]).get_hookimpls()[::-1]:
+            for implementation in getattr(self._plugins.hook, KINDS[kind]).get_hookimpls():
                 try:
                     implementation.function(_register_into(found, kind, implementation.plugin_name))
                 except RegistryError:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import lamina
 from lamina.cli.tables import table
-from lamina.demo.run import EPOCHS, WANTED_ACCURACY, WANTED_FOUND, Report, run
+from lamina.demo.stages import EPOCHS, WANTED_ACCURACY, WANTED_FOUND, Report, run
 
 
 def run_demo(device: str, out: Path) -> bool:

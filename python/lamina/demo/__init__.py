@@ -1,5 +1,5 @@
 """`lamina demo`: learn to read real handwritten digits, then find them on a page."""
 
-from lamina.demo.run import Report, run
+from lamina.demo.stages import Report, run
 
 __all__ = ["Report", "run"]

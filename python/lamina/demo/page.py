@@ -79,7 +79,7 @@ def windows(page: Page, rng: np.random.Generator) -> tuple[Array, Array]:
     anywhere = rng.integers(0, limit + 1, (count - len(shifted), 2))
     others = np.clip(np.concatenate([shifted, anywhere]), 0, limit)
     distance = np.abs(others[:, None] + MARGIN - page.corners[None]).max(2).min(1)
-    others = others[distance >= 3]
+    others = others[distance >= 2]
     places = np.concatenate([middle, others])
     labels = np.concatenate([page.labels, np.full(len(others), PAPER)])
     views = np.lib.stride_tricks.sliding_window_view(page.ink, (WINDOW, WINDOW))

@@ -101,7 +101,7 @@ def run(
     with report.stage("load"):
         model = lamina.onnx.load(model_path, device=device)
 
-    page = scatter(held_images[:60], held_labels[:60], (120, 180), rng)
+    page = scatter(held_images[:100], held_labels[:100], (160, 240), rng)
     with report.stage("find"):
         name = model.outputs[0].name
         scores = model.run({model.inputs[0].name: page.ink[None, None]})[name]

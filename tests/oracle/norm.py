@@ -1,0 +1,42 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def _lift(v, x):
+    return v.reshape(1, -1, *([1] * (x.ndim - 2)))
+
+
+def _axes(x):
+    return (0, *range(2, x.ndim))
+
+
+def batch_norm_training(x, weight, bias, eps):
+    """y, the batch's mean, its biased variance."""
+    mean = x.mean(_axes(x))
+    var = ((x - _lift(mean, x)) ** 2).mean(_axes(x))
+    return batch_norm(x, weight, bias, mean, var, eps), mean, var
+
+
+def batch_norm(x, weight, bias, mean, var, eps):
+    return (x - _lift(mean, x)) / np.sqrt(_lift(var, x) + eps) * _lift(weight, x) + _lift(bias, x)
+
+
+def batch_norm_training_vjp(gy, x, weight, bias, eps):
+    """With h = (x - mean) / sd: gx = weight / sd * (gy - mean(gy) - h mean(gy h))."""
+    _, mean, var = batch_norm_training(x, weight, bias, eps)
+    sd = np.sqrt(var + eps)
+    h = (x - _lift(mean, x)) / _lift(sd, x)
+    centred = gy - _lift(gy.mean(_axes(x)), x) - h * _lift((gy * h).mean(_axes(x)), x)
+    return _lift(weight / sd, x) * centred, (gy * h).sum(_axes(x)), gy.sum(_axes(x))
+
+
+def batch_norm_vjp(gy, x, weight, bias, mean, var, eps):
+    """By x, weight, bias, mean and var: var enters as -1/2 (x - mean) (var + eps)^-3/2."""
+    sd = np.sqrt(var + eps)
+    h = (x - _lift(mean, x)) / _lift(sd, x)
+    gx = gy * _lift(weight / sd, x)
+    g_var = -0.5 * (gy * h).sum(_axes(x)) * weight / sd**2
+    return gx, (gy * h).sum(_axes(x)), gy.sum(_axes(x)), -gx.sum(_axes(x)), g_var
