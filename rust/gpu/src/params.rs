@@ -71,23 +71,20 @@ impl Params {
     }
 }
 
-/// Defines a parameter struct with a method `params()`; in WGSL it is `params`, of type `Params`.
-#[allow(unused_macros)]
+/// Defines a parameter struct with a method `fields()` for [`Params::of`]; in WGSL it is `params`,
+/// of type `Params`.
 macro_rules! params {
-    ($(#[$meta:meta])* struct $name:ident { $($(#[$doc:meta])* $field:ident: $t:ty,)* }) => {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$doc:meta])* $field:ident: $t:ty,)* }) => {
         $(#[$meta])*
-        struct $name { $($(#[$doc])* $field: $t,)* }
+        $vis struct $name { $($(#[$doc])* $field: $t,)* }
 
         impl $name {
-            fn params(&self) -> $crate::params::Params {
-                $crate::params::Params::of(&[
-                    $((stringify!($field), &self.$field as &dyn $crate::params::Field),)*
-                ])
+            $vis fn fields(&self) -> Vec<(&str, &dyn $crate::params::Field)> {
+                vec![$((stringify!($field), &self.$field),)*]
             }
         }
     };
 }
-#[allow(unused_imports)]
 pub(crate) use params;
 
 #[cfg(test)]
@@ -106,7 +103,7 @@ mod tests {
             sizes: vec![1, 2, 3, 4, 5],
             scale: 1.0,
         };
-        let params = example.params();
+        let params = crate::params::Params::of(&example.fields());
         assert_eq!(
             params.wgsl,
             "struct Params {\n    n: u32,\n    sizes: array<vec4<u32>, 2>,\n    scale: f32,\n}\n"

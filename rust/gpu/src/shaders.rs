@@ -10,11 +10,23 @@ macro_rules! shader {
 }
 
 /// Templates, by the name that kernels render them by.
-pub(crate) const TEMPLATES: &[(&str, &str)] = &[shader!("elementwise")];
+pub(crate) const TEMPLATES: &[(&str, &str)] = &[
+    shader!("conv2d"),
+    shader!("conv2d_backward_weight"),
+    shader!("conv2d_backward_weight_direct"),
+    shader!("conv2d_direct"),
+    shader!("elementwise"),
+    shader!("gemm"),
+    shader!("matmul"),
+    shader!("sum_splits"),
+    shader!("tree_sum"),
+];
 
 /// Functions named `lam_...`; a module gets those that it calls.
 pub(crate) const LIBRARY: &[(&str, &str)] = &[
     shader!("common/index"),
-    shader!("common/pack"),
     shader!("common/arith"),
+    shader!("common/math"),
+    shader!("common/pack"),
+    shader!("common/wide"),
 ];

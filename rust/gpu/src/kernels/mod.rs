@@ -4,9 +4,17 @@
 //! picks tile sizes and grid, and describes the call with [`Kernel`]: the same list of bindings
 //! gives the WGSL declarations, the access rules and the arguments.
 
+mod conv2d;
+mod copy;
 mod elementwise;
+mod finish;
+mod gemm;
+mod matmul;
 
+pub use conv2d::{Conv2d, conv2d, conv2d_backward_input, conv2d_backward_weight};
+pub use copy::copy;
 pub use elementwise::elementwise;
+pub use matmul::matmul;
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -60,6 +68,17 @@ impl From<KernelDispatch> for Kernels {
 }
 
 impl Kernels {
+    /// The same calls for a caller whose input `order[i]` is this kernel's input `i`.
+    pub(crate) fn with_inputs(mut self, order: &[usize]) -> Self {
+        let args = self.dispatches.iter_mut().flat_map(|d| &mut d.args);
+        for arg in args {
+            if let Arg::Input(i) = arg {
+                *i = order[*i];
+            }
+        }
+        self
+    }
+
     /// Appends these calls to a program: `inputs`, `outputs` and `extras` are program buffers by
     /// argument number.  Scratch gets buffers of its own; a status buffer is made if wanted.
     pub fn append_to(
@@ -177,7 +196,6 @@ impl Kernel {
     }
 
     /// Bytes of workgroup memory that the template declares.
-    #[allow(dead_code)]
     pub fn shared(mut self, bytes: usize) -> Self {
         self.workgroup_storage = bytes as u32;
         self

@@ -57,8 +57,12 @@ pub fn validate(kernels: &Kernels) {
 }
 
 fn numbered(wgsl: &str) -> String {
-    let lines = wgsl.lines().enumerate();
-    lines.map(|(i, l)| format!("{:4} {l}\n", i + 1)).collect()
+    let number = |(i, line)| format!("{:4} {line}", i + 1);
+    wgsl.lines()
+        .enumerate()
+        .map(number)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Runs kernels once on inputs and extras given as bytes; the bytes of each output.
