@@ -147,16 +147,14 @@ impl Cell {
     }
 }
 
-/// `value` as a leaf of its own: one that already belongs elsewhere, or
-/// carries gradient history, is detached first.
+/// `value` as a leaf of its own.  A recorded update without history of its
+/// own is taken as it is, so that its node can write over the old storage.
 fn leaf(value: &Tensor, slot: &Arc<GradSlot>, requires_grad: bool) -> Result<Tensor> {
-    let fresh = if value.requires_grad()
-        || value.grad_slot().is_some()
-        || Arc::strong_count(&value.0) > 2
-    {
-        value.detach()?
-    } else {
+    let taken = value.is_pending() && !value.requires_grad() && value.grad_slot().is_none();
+    let fresh = if taken {
         value.clone()
+    } else {
+        value.detach()?
     };
     fresh.make_leaf(slot, requires_grad);
     Ok(fresh)

@@ -118,10 +118,20 @@ impl Op for Matmul {
         Ok(())
     }
 
-    fn gpu(&self, _call: &GpuCall<'_>) -> Result<Lowered> {
-        Ok(Lowered::Unsupported(
-            "matmul has no GPU kernel yet".to_owned(),
-        ))
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        let [a, b] = call.inputs else {
+            return Err(Error::internal("matmul: two inputs"));
+        };
+        if call.dtypes[0] != DType::F32 {
+            return Ok(Lowered::Unsupported(format!(
+                "matmul of {} has no GPU kernel",
+                call.dtypes[0]
+            )));
+        }
+        let tail = super::elementwise::epilogue(call);
+        let kernels =
+            lamina_gpu::kernels::matmul(a, b, call.outputs[0].storage, tail.as_ref(), call.caps)?;
+        Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], outputs: &[&Meta]) -> u64 {

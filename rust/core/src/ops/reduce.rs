@@ -12,7 +12,7 @@ use lamina_kernels::reduce::Reduce as Kind;
 
 params! {
     /// Which axes go (all when None), and whether they stay with size 1.
-    pub struct Axes { axes: Option<Vec<i64>> = None, keepdim: bool = false }
+    pub struct Axes { dim: Option<Vec<i64>> = None, keepdim: bool = false }
 }
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ fn name_of(kind: Kind) -> &'static str {
 
 impl Reduce {
     fn resolved(&self, rank: usize) -> Result<Vec<usize>> {
-        resolve_axes(name_of(self.kind), self.axes.axes.as_deref(), rank)
+        resolve_axes(name_of(self.kind), self.axes.dim.as_deref(), rank)
     }
 
     /// Brings a reduced tensor back to the rank of `input`.
@@ -173,7 +173,7 @@ fn product_gradient(g: &Tensor, x: &Tensor, axes: &[usize]) -> Result<Tensor> {
 
 fn keep(kind: Kind, x: &Tensor, axes: &[usize]) -> Result<Tensor> {
     let axes = Axes {
-        axes: Some(axes.iter().map(|&a| a as i64).collect()),
+        dim: Some(axes.iter().map(|&a| a as i64).collect()),
         keepdim: true,
     };
     record_one(&OpRef::new(Reduce { kind, axes }), std::slice::from_ref(x))
@@ -197,7 +197,7 @@ pub fn reduce_as_is(kind: Kind, x: &Tensor, axes: Axes) -> Result<Tensor> {
 
 pub fn sum(x: &Tensor, axes: &[usize], keepdim: bool) -> Result<Tensor> {
     let axes = Axes {
-        axes: Some(axes.iter().map(|&a| a as i64).collect()),
+        dim: Some(axes.iter().map(|&a| a as i64).collect()),
         keepdim,
     };
     reduce_as_is(Kind::Sum, x, axes)

@@ -313,7 +313,7 @@ fn view_entries(b: &mut Builder) {
         views::Reshape::from_attrs,
     );
     b.op("flatten", x(), views::Flatten::from_attrs);
-    b.op("transpose", x(), views::Transpose::from_attrs);
+    b.op("permute", x(), views::Permute::from_attrs);
     b.op(
         "expand",
         x().with("shape", vec![5i64, 2, 3, 4]),
@@ -327,7 +327,7 @@ fn view_entries(b: &mut Builder) {
     b.op("squeeze", sample(&[&[2, 1, 4]]), views::Squeeze::from_attrs);
     b.op(
         "unsqueeze",
-        x().with("axes", vec![0i64]),
+        x().with("dim", vec![0i64]),
         views::Unsqueeze::from_attrs,
     );
     b.op("detach", x(), views::Detach::from_attrs);

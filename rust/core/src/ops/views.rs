@@ -151,23 +151,23 @@ view_op!(Flatten, "flatten");
 
 params! {
     /// Axes in a new order; reversed when `dims` is None.
-    pub struct Transpose { dims: Option<Vec<i64>> = None }
+    pub struct Permute { dims: Option<Vec<i64>> = None }
 }
 
-impl Transpose {
+impl Permute {
     fn order(&self, rank: usize) -> Result<Vec<usize>> {
         let Some(dims) = &self.dims else {
             return Ok((0..rank).rev().collect());
         };
         let order = dims
             .iter()
-            .map(|&d| resolve_axis("transpose", d, rank))
+            .map(|&d| resolve_axis("permute", d, rank))
             .collect::<Result<Vec<_>>>()?;
         let mut sorted = order.clone();
         sorted.sort_unstable();
         if sorted != (0..rank).collect::<Vec<_>>() {
             return Err(Error::argument(format!(
-                "transpose: dims={dims:?} is no order of {rank} axes; name each once"
+                "permute: dims={dims:?} is no order of {rank} axes; name each once"
             )));
         }
         Ok(order)
@@ -191,12 +191,12 @@ impl Transpose {
     }
 }
 
-impl ViewRule for Transpose {
+impl ViewRule for Permute {
     fn view(&self, input: &Layout) -> Option<Layout> {
         Some(input.permute(&self.order(input.shape.len()).ok()?))
     }
 }
-view_op!(Transpose, "transpose");
+view_op!(Permute, "permute");
 
 params! {
     /// Broadcast to `shape`; -1 keeps an axis, and with `both` either side
@@ -329,12 +329,12 @@ view_op!(Slice, "slice");
 
 params! {
     /// Drops axes of size 1: all of them, or those named.
-    pub struct Squeeze { axes: Option<Vec<i64>> = None }
+    pub struct Squeeze { dim: Option<Vec<i64>> = None }
 }
 
 impl Squeeze {
     fn shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        let Some(axes) = &self.axes else {
+        let Some(axes) = &self.dim else {
             return Ok(input.iter().copied().filter(|&n| n != 1).collect());
         };
         let axes = resolve_axes("squeeze", Some(axes), input.len())?;
@@ -365,14 +365,14 @@ impl ViewRule for Squeeze {
 view_op!(Squeeze, "squeeze");
 
 params! {
-    /// Puts axes of size 1 at the places `axes` of the result.
-    pub struct Unsqueeze { axes: Vec<i64> }
+    /// Puts axes of size 1 at the places `dim` of the result.
+    pub struct Unsqueeze { dim: Vec<i64> }
 }
 
 impl Unsqueeze {
     fn shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        let rank = input.len() + self.axes.len();
-        let axes = resolve_axes("unsqueeze", Some(&self.axes), rank)?;
+        let rank = input.len() + self.dim.len();
+        let axes = resolve_axes("unsqueeze", Some(&self.dim), rank)?;
         let mut rest = input.iter();
         Ok((0..rank)
             .map(|i| {
@@ -450,7 +450,7 @@ pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
         return Ok(x.clone());
     }
     let dims = Some(order.iter().map(|&i| i as i64).collect());
-    record_one(&OpRef::new(Transpose { dims }), std::slice::from_ref(x))
+    record_one(&OpRef::new(Permute { dims }), std::slice::from_ref(x))
 }
 
 /// The last two axes swapped.
@@ -474,9 +474,7 @@ pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
 
 pub fn unsqueeze(x: &Tensor, axes: &[i64]) -> Result<Tensor> {
     record_one(
-        &OpRef::new(Unsqueeze {
-            axes: axes.to_vec(),
-        }),
+        &OpRef::new(Unsqueeze { dim: axes.to_vec() }),
         std::slice::from_ref(x),
     )
 }
