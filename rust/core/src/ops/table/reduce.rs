@@ -1,0 +1,21 @@
+//! Reductions.
+
+use super::{Builder, sample};
+use crate::ops::inputs;
+use crate::ops::reduce::{Axes, reduce};
+use lamina_kernels::reduce::Reduce as Kind;
+
+pub(super) fn entries(b: &mut Builder) {
+    for (name, kind) in [
+        ("sum", Kind::Sum),
+        ("mean", Kind::Mean),
+        ("prod", Kind::Prod),
+        ("max", Kind::Max),
+        ("min", Kind::Min),
+    ] {
+        b.composed(name, sample(&[&[2, 3, 4]]), move |name, xs, attrs| {
+            let [x] = inputs(name, xs)?;
+            Ok(vec![reduce(kind, &x, Axes::from_attrs(name, attrs)?)?])
+        });
+    }
+}
