@@ -3,7 +3,7 @@
 // Backward, the result is the input's gradient and the source the output's.
 
 ${ header }
-${ finish if not split else "" }
+${ finish }
 const taps = ${ kernel[0] * kernel[1] }u;
 
 var<private> channel_group: u32;

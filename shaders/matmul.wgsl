@@ -1,7 +1,7 @@
 // result[.., m, n] = sum over k of a[.., m, k] b[.., k, n], any strides.
 
 ${ header }
-${ finish if not split else "" }
+${ finish }
 var<private> batch: u32;
 var<private> a_base: u32;
 var<private> b_base: u32;

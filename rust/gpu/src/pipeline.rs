@@ -133,31 +133,7 @@ impl Gpu {
         } else {
             self.device.create_shader_module(desc)
         };
-        let entry = |binding: usize, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty,
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let params = module
-            .has_params
-            .then(|| entry(0, wgpu::BufferBindingType::Uniform));
-        let first = usize::from(module.has_params);
-        let storage = module.bindings.iter().enumerate().map(|(i, &access)| {
-            let read_only = access == Access::Read;
-            entry(first + i, wgpu::BufferBindingType::Storage { read_only })
-        });
-        let entries: Vec<_> = params.into_iter().chain(storage).collect();
-        let layout = self
-            .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label,
-                entries: &entries,
-            });
+        let layout = self.layout(module);
         let pipeline_layout = self
             .device
             .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -180,6 +156,34 @@ impl Gpu {
                 cache: self.pipelines.cache.as_ref(),
             });
         Pipeline { pipeline, layout }
+    }
+
+    /// The bindings of a module: its parameters, if it has any, then its storage.
+    fn layout(&self, module: &Module) -> wgpu::BindGroupLayout {
+        let entry = |binding: usize, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty,
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let params = module
+            .has_params
+            .then(|| entry(0, wgpu::BufferBindingType::Uniform));
+        let first = usize::from(module.has_params);
+        let storage = module.bindings.iter().enumerate().map(|(i, &access)| {
+            let read_only = access == Access::Read;
+            entry(first + i, wgpu::BufferBindingType::Storage { read_only })
+        });
+        let entries: Vec<_> = params.into_iter().chain(storage).collect();
+        let desc = wgpu::BindGroupLayoutDescriptor {
+            label: Some(&module.name),
+            entries: &entries,
+        };
+        self.device.create_bind_group_layout(&desc)
     }
 
     /// What the driver has compiled so far; none where the adapter does not give it out.

@@ -79,6 +79,11 @@ impl Storage {
         }
     }
 
+    /// `quad` or `word`.
+    pub const fn element(self, quad: bool) -> &'static str {
+        if quad { self.quad() } else { self.word() }
+    }
+
     /// Whether four elements are one array element of type `quad`.
     pub const fn has_quads(self) -> bool {
         self.bytes() < 8

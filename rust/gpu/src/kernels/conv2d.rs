@@ -1,21 +1,18 @@
-//! 2-D convolution, and its gradients by input and by weights.
+//! 2-D convolution.
 //!
 //! Three ways: a 1x1 kernel is a plain product, few channels in a group are summed directly, the
 //! rest is an implicit product.
 
-use minijinja::{Value, context};
-
 use super::{
     Arg, Epilogue, Kernel, Kernels,
     finish::Finish,
-    gemm::{Grid, sum_splits},
+    gemm::{Grid, with_sum},
     matmul,
 };
 use crate::{
     adapter::Caps,
     error::{GpuError, Result},
-    params::{Field, Params, params},
-    program::Access,
+    params::params,
     storage::{Operand, Storage},
 };
 
@@ -30,7 +27,7 @@ pub struct Conv2d {
 }
 
 /// Channels in a group up to which the direct kernels are used.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 params! {
     /// Where the gathered operand lies, and the result's size.
@@ -56,37 +53,15 @@ params! {
     }
 }
 
-params! {
-    struct WeightParams {
-        source: Vec<u32>,
-        gradient: Vec<u32>,
-        source_height: i32,
-        source_width: i32,
-        out_height: u32,
-        out_width: u32,
-        pad_top: i32,
-        pad_left: i32,
-    }
-}
-
-params! {
-    struct WeightDirectParams {
-        size: u32,
-        m: u32,
-        inner: u32,
-        k: u32,
-    }
-}
-
 /// The sizes of one convolution, forward or backward: `source` is gathered, `out` computed.
-struct Sizes {
-    images: usize,
+pub(super) struct Sizes {
+    pub images: usize,
     /// Channels of the result and of the source in one group.
-    m: usize,
-    terms: usize,
-    kernel: [usize; 2],
-    source: [usize; 2],
-    out: [usize; 2],
+    pub m: usize,
+    pub terms: usize,
+    pub kernel: [usize; 2],
+    pub source: [usize; 2],
+    pub out: [usize; 2],
 }
 
 /// `x [N, C, H, W]` (any strides) with `weight [O, C / groups, KH, KW]` (row-major) gives
@@ -120,148 +95,14 @@ pub fn conv2d(
     )
 }
 
-/// The gradient by the input, `[N, C, H, W]`, from the output's `[N, O, OH, OW]` (any strides).
-pub fn conv2d_backward_input(
-    gradient: &Operand,
-    weight: &Operand,
-    input: [usize; 2],
-    conv: &Conv2d,
-    output: Storage,
-    epilogue: Option<&Epilogue>,
-    caps: &Caps,
-) -> Result<Kernels> {
-    const KERNEL: &str = "conv2d_backward_input";
-    let ([images, out_channels, out_h, out_w], [weights, inner, kh, kw]) =
-        (axes(KERNEL, gradient)?, axes(KERNEL, weight)?);
-    conv.check(KERNEL, weight, inner * conv.groups, weights, inner)?;
-    let expected = conv.output(KERNEL, input, [kh, kw])?;
-    if weights != out_channels || expected != [out_h, out_w] {
-        let shapes = (&gradient.shape, &weight.shape);
-        let reason = format!("gradient and weight {shapes:?} for an input of {input:?}");
-        return Err(GpuError::unsupported(KERNEL, reason));
-    }
-    let sizes = Sizes {
-        images,
-        m: inner,
-        terms: out_channels / conv.groups,
-        kernel: [kh, kw],
-        source: [out_h, out_w],
-        out: input,
-    };
-    gather(
-        KERNEL, true, gradient, weight, conv, &sizes, output, epilogue, caps,
-    )
-}
-
-/// The gradient by the weights, f32 `[O, C / groups, KH, KW]`, from the input `[N, C, H, W]` and
-/// the output's gradient `[N, O, OH, OW]`, both of any strides.
-pub fn conv2d_backward_weight(
-    x: &Operand,
-    gradient: &Operand,
-    kernel: [usize; 2],
-    conv: &Conv2d,
-    caps: &Caps,
-) -> Result<Kernels> {
-    const KERNEL: &str = "conv2d_backward_weight";
-    let ([images, channels, height, width], [images_too, out_channels, out_h, out_w]) =
-        (axes(KERNEL, x)?, axes(KERNEL, gradient)?);
-    let expected = conv.output(KERNEL, [height, width], kernel)?;
-    let divides = channels.is_multiple_of(conv.groups) && out_channels.is_multiple_of(conv.groups);
-    if images != images_too || expected != [out_h, out_w] || !divides {
-        let shapes = (&x.shape, &gradient.shape);
-        let reason = format!("input and gradient {shapes:?} with {conv:?}");
-        return Err(GpuError::unsupported(KERNEL, reason));
-    }
-    let (m, inner) = (out_channels / conv.groups, channels / conv.groups);
-    let (n, k) = (inner * kernel[0] * kernel[1], images * out_h * out_w);
-    if out_channels * n == 0 {
-        return Ok(Kernels::default());
-    }
-    let params = WeightParams {
-        source: place(x),
-        gradient: place(gradient),
-        source_height: height as i32,
-        source_width: width as i32,
-        out_height: out_h as u32,
-        out_width: out_w as u32,
-        pad_top: conv.pads[0] as i32,
-        pad_left: conv.pads[1] as i32,
-    };
-    let gradient_quad = gradient.is_contiguous()
-        && gradient.offset.is_multiple_of(4)
-        && (out_h * out_w).is_multiple_of(4)
-        && gradient.storage.has_quads();
-    if m <= FEW && m * n <= 64 {
-        let sizes = WeightDirectParams {
-            size: (out_channels * n) as u32,
-            m: m as u32,
-            inner: inner as u32,
-            k: k as u32,
-        };
-        let fields: Vec<_> = sizes.fields().into_iter().chain(params.fields()).collect();
-        // A tree wants a power of two.
-        let invocations = 1 << caps.max_invocations.min(256).ilog2();
-        return conv
-            .constants(
-                Kernel::new("conv2d_backward_weight_direct", [invocations, 1, 1]),
-                kernel,
-            )
-            .shared(4 * invocations as usize)
-            .bind("source", x.storage.word(), Access::Read, Arg::Input(0))
-            .bind(
-                "gradient",
-                gradient.storage.word(),
-                Access::Read,
-                Arg::Input(1),
-            )
-            .bind("result", "f32", Access::ReadWrite, Arg::Output(0))
-            .set("source", reads(x, "source", false))
-            .set("gradient", reads(gradient, "gradient", false))
-            .params(Params::of(&fields))
-            .build((out_channels * n) as u64)
-            .map(Kernels::from);
-    }
-    let grid = Grid::new(m, n, k, conv.groups, caps);
-    let sizes = grid.params();
-    let fields: Vec<_> = sizes.fields().into_iter().chain(params.fields()).collect();
-    let element = if gradient_quad {
-        gradient.storage.quad()
-    } else {
-        gradient.storage.word()
-    };
-    let split = grid.splits > 1;
-    let product = conv
-        .constants(grid.kernel(KERNEL, true, true), kernel)
-        .bind("source", x.storage.word(), Access::Read, Arg::Input(0))
-        .bind("gradient", element, Access::Read, Arg::Input(1))
-        .bind(
-            "result",
-            "f32",
-            Access::ReadWrite,
-            if split {
-                Arg::Scratch(0)
-            } else {
-                Arg::Output(0)
-            },
-        )
-        .set("source", reads(x, "source", false))
-        .set("gradient", reads(gradient, "gradient", gradient_quad))
-        .params(Params::of(&fields))
-        .build(grid.workgroups())?;
-    let finish = Finish::new(KERNEL, None, Storage::F32, 1, &[])?;
-    with_sum(
-        product,
-        &grid,
-        &[out_channels * n],
-        Storage::F32,
-        &finish,
-        caps,
-    )
-}
-
 impl Conv2d {
     /// The output's height and width.
-    fn output(&self, name: &str, input: [usize; 2], kernel: [usize; 2]) -> Result<[usize; 2]> {
+    pub(super) fn output(
+        &self,
+        name: &str,
+        input: [usize; 2],
+        kernel: [usize; 2],
+    ) -> Result<[usize; 2]> {
         let [top, left, bottom, right] = self.pads;
         let one = |size: usize, before: usize, after: usize, axis: usize| {
             let reach = self.dilation[axis] * kernel[axis].saturating_sub(1) + 1;
@@ -278,7 +119,7 @@ impl Conv2d {
         Ok([height, width])
     }
 
-    fn check(
+    pub(super) fn check(
         &self,
         name: &str,
         weight: &Operand,
@@ -294,7 +135,7 @@ impl Conv2d {
         Ok(())
     }
 
-    fn constants(&self, kernel: Kernel, size: [usize; 2]) -> Kernel {
+    pub(super) fn constants(&self, kernel: Kernel, size: [usize; 2]) -> Kernel {
         kernel
             .set("kernel", size.to_vec())
             .set("stride", self.stride.to_vec())
@@ -302,7 +143,7 @@ impl Conv2d {
     }
 }
 
-fn axes(name: &str, operand: &Operand) -> Result<[usize; 4]> {
+pub(super) fn axes(name: &str, operand: &Operand) -> Result<[usize; 4]> {
     operand.check(name)?;
     let refused = || {
         let reason = format!(
@@ -317,20 +158,11 @@ fn axes(name: &str, operand: &Operand) -> Result<[usize; 4]> {
     operand.shape.as_slice().try_into().map_err(|_| refused())
 }
 
-fn place(operand: &Operand) -> Vec<u32> {
+pub(super) fn place(operand: &Operand) -> Vec<u32> {
     let strides = operand.strides.iter().map(|&s| s as u32);
     std::iter::once(operand.offset as u32)
         .chain(strides)
         .collect()
-}
-
-fn reads(operand: &Operand, name: &str, quad: bool) -> Value {
-    let storage = operand.storage;
-    context! {
-        quad,
-        load => storage.load(name, "at"),
-        lanes => [0, 1, 2, 3].map(|lane| storage.lane("quad", lane)),
-    }
 }
 
 /// A 1x1 kernel at every pixel: `weight [1, G, M, C] x [N, G, C, H W]`.
@@ -384,7 +216,7 @@ fn pointwise(
     Some(matmul(&weight, &x, output, epilogue.as_ref(), caps).map(swap))
 }
 
-fn gather(
+pub(super) fn gather(
     name: &'static str,
     backward: bool,
     source: &Operand,
@@ -419,7 +251,7 @@ fn gather(
     };
     if sizes.m <= FEW {
         return direct(
-            backward, source, weight, conv, sizes, output, &params, &finish, caps,
+            backward, source, weight, conv, sizes, &params, &finish, caps,
         );
     }
     let [kh, kw] = sizes.kernel;
@@ -428,66 +260,21 @@ fn gather(
     let grid = Grid::new(sizes.m, sizes.images * pixels, k, conv.groups, caps);
     let grid_params = grid.params();
     let split = grid.splits > 1;
-    let mut fields: Vec<(&str, &dyn Field)> = grid_params.fields();
-    fields.extend(params.fields());
-    fields.extend(finish.fields().filter(|_| !split));
+    let fields = grid_params.fields().into_iter().chain(params.fields());
     let weight_quad = !backward
         && k.is_multiple_of(4)
         && weight.offset.is_multiple_of(4)
         && weight.storage.has_quads();
-    let weight_element = if weight_quad {
-        weight.storage.quad()
-    } else {
-        weight.storage.word()
-    };
-    let out_quad = pixels.is_multiple_of(4);
     let kernel = conv
         .constants(grid.kernel("conv2d", !backward, false), sizes.kernel)
-        .bind("source", source.storage.word(), Access::Read, Arg::Input(0))
-        .bind("weight", weight_element, Access::Read, Arg::Input(1))
-        .set("source", reads(source, "source", false))
-        .set("weight", reads(weight, "weight", weight_quad))
-        .set("backward", backward)
-        .set("finish", finish.wgsl.as_str())
-        .set("out_quad", out_quad)
-        .set("out_value", if split { "f32" } else { output.value() });
-    let kernel = if split {
-        let element = if out_quad { "vec4<f32>" } else { "f32" };
-        kernel.bind("result", element, Access::ReadWrite, Arg::Scratch(0))
-    } else {
-        let element = if out_quad {
-            output.quad()
-        } else {
-            output.word()
-        };
-        finish
-            .bind(kernel)
-            .bind("result", element, Access::ReadWrite, Arg::Output(0))
-    };
-    let product = kernel
-        .params(Params::of(&fields))
+        .read("source", source, false, Arg::Input(0))
+        .read("weight", weight, weight_quad, Arg::Input(1))
+        .set("backward", backward);
+    let product = finish
+        .result(kernel, pixels.is_multiple_of(4), split)
+        .params(finish.params(fields.collect(), split))
         .build(grid.workgroups())?;
-    with_sum(product, &grid, &shape, output, &finish, caps)
-}
-
-/// A product alone, or with the sum of its parts.
-fn with_sum(
-    product: super::KernelDispatch,
-    grid: &Grid,
-    shape: &[usize],
-    output: Storage,
-    finish: &Finish,
-    caps: &Caps,
-) -> Result<Kernels> {
-    if grid.splits == 1 {
-        return Ok(product.into());
-    }
-    let size: usize = shape.iter().product();
-    let sum = sum_splits(grid.splits, shape, output, finish, caps)?;
-    Ok(Kernels {
-        dispatches: vec![product, sum],
-        scratch: vec![(4 * grid.splits * size) as u64],
-    })
+    with_sum(product, &grid, &shape, &finish, caps)
 }
 
 fn direct(
@@ -496,7 +283,6 @@ fn direct(
     weight: &Operand,
     conv: &Conv2d,
     sizes: &Sizes,
-    output: Storage,
     params: &GatherParams,
     finish: &Finish,
     caps: &Caps,
@@ -509,23 +295,17 @@ fn direct(
         m: sizes.m as u32,
         terms: sizes.terms as u32,
     };
-    let mut fields = own.fields();
-    fields.extend(params.fields());
-    fields.extend(finish.fields());
+    let fields = own.fields().into_iter().chain(params.fields());
     let invocations = caps.max_invocations.min(64);
     let kernel = Kernel::new("conv2d_direct", [invocations, 1, 1]);
     let kernel = conv
         .constants(kernel, sizes.kernel)
-        .bind("source", source.storage.word(), Access::Read, Arg::Input(0))
-        .bind("weight", weight.storage.word(), Access::Read, Arg::Input(1))
-        .set("source", reads(source, "source", false))
-        .set("weight", reads(weight, "weight", false))
-        .set("backward", backward)
-        .set("finish", finish.wgsl.as_str());
+        .read("source", source, false, Arg::Input(0))
+        .read("weight", weight, false, Arg::Input(1))
+        .set("backward", backward);
     finish
-        .bind(kernel)
-        .bind("result", output.word(), Access::ReadWrite, Arg::Output(0))
-        .params(Params::of(&fields))
+        .result(kernel, false, false)
+        .params(finish.params(fields.collect(), false))
         .build((quads as u64).div_ceil(u64::from(invocations)))
         .map(Kernels::from)
 }

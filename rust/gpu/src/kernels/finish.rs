@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Arg, Epilogue, Kernel};
 use crate::{
     error::{GpuError, Result},
-    params::Field,
+    params::{Field, Params},
     program::Access,
     storage::{Operand, Storage},
 };
@@ -14,7 +14,8 @@ use crate::{
 /// `finish(in0: f32, index: u32, c: array<u32, R>) -> T`, where `c` are the output's coordinates,
 /// with the bindings and parameters that it reads.
 pub(crate) struct Finish {
-    pub wgsl: String,
+    wgsl: String,
+    output: Storage,
     extras: Vec<(Storage, Option<usize>)>,
     /// For each extra input its offset, then its strides along the coordinates.
     places: Vec<(String, Vec<u32>)>,
@@ -76,26 +77,36 @@ impl Finish {
         );
         Ok(Finish {
             wgsl,
+            output,
             extras: inputs.iter().map(|i| (i.storage, i.shares)).collect(),
             places,
         })
     }
 
-    /// Adds the extra inputs' bindings.
-    pub fn bind(&self, mut kernel: Kernel) -> Kernel {
+    /// Binds the extra inputs and `result`: by single elements or by four at once.  Of a split
+    /// sum, `result` is scratch for its parts, and the finish comes later.
+    pub fn result(&self, mut kernel: Kernel, quad: bool, split: bool) -> Kernel {
+        kernel = (kernel.set("out_quad", quad).set("split", split))
+            .set("finish", if split { "" } else { &self.wgsl })
+            .set("out_value", if split { "f32" } else { self.output.value() });
+        if split {
+            let element = Storage::F32.element(quad);
+            return kernel.bind("result", element, Access::ReadWrite, Arg::Scratch(0));
+        }
         for (j, &(storage, shares)) in self.extras.iter().enumerate() {
             if shares.is_none() {
                 let name = format!("extra{j}");
                 kernel = kernel.bind(name, storage.word(), Access::Read, Arg::Extra(j));
             }
         }
-        kernel
+        let element = self.output.element(quad);
+        kernel.bind("result", element, Access::ReadWrite, Arg::Output(0))
     }
 
-    /// The parameters that `finish` reads.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, &dyn Field)> {
-        self.places
-            .iter()
-            .map(|(name, place)| (name.as_str(), place as &dyn Field))
+    /// The parameters of a kernel that ends so, with its own `fields`.
+    pub fn params<'a>(&'a self, mut fields: Vec<(&'a str, &'a dyn Field)>, split: bool) -> Params {
+        let places = self.places.iter().filter(|_| !split);
+        fields.extend(places.map(|(name, place)| (name.as_str(), place as &dyn Field)));
+        Params::of(&fields)
     }
 }

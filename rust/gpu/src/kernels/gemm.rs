@@ -2,14 +2,8 @@
 
 use minijinja::context;
 
-use super::{Arg, Kernel, KernelDispatch, finish::Finish};
-use crate::{
-    adapter::Caps,
-    error::Result,
-    params::{Params, params},
-    program::Access,
-    storage::Storage,
-};
+use super::{Arg, Kernel, KernelDispatch, Kernels, finish::Finish};
+use crate::{adapter::Caps, error::Result, params::params, program::Access};
 
 /// How a workgroup shares one tile of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +173,6 @@ impl Grid {
                 a_quads, b_quads, a_slots => slots(a_quads), b_slots => slots(b_quads),
                 invocations => tile.invocations(), a_along_k, b_along_k,
             })
-            .set("split", self.splits > 1)
     }
 }
 
@@ -205,12 +198,30 @@ params! {
     }
 }
 
+/// A product alone, or with the sum of its parts.
+pub(crate) fn with_sum(
+    product: KernelDispatch,
+    grid: &Grid,
+    shape: &[usize],
+    finish: &Finish,
+    caps: &Caps,
+) -> Result<Kernels> {
+    if grid.splits == 1 {
+        return Ok(product.into());
+    }
+    let size: usize = shape.iter().product();
+    let sum = sum_splits(grid.splits, shape, finish, caps)?;
+    Ok(Kernels {
+        dispatches: vec![product, sum],
+        scratch: vec![(4 * grid.splits * size) as u64],
+    })
+}
+
 /// Adds up the parts of a split sum and finishes: `shape` is the output's, in `finish`'s
 /// coordinates; the parts are in scratch 0.
-pub(crate) fn sum_splits(
+fn sum_splits(
     splits: usize,
     shape: &[usize],
-    output: Storage,
     finish: &Finish,
     caps: &Caps,
 ) -> Result<KernelDispatch> {
@@ -223,13 +234,10 @@ pub(crate) fn sum_splits(
     let workgroup = caps.max_invocations.min(256);
     let kernel = Kernel::new("sum_splits", [workgroup, 1, 1])
         .bind("parts", "f32", Access::Read, Arg::Scratch(0))
-        .set("finish", finish.wgsl.as_str())
         .set("rank", shape.len());
-    let fields: Vec<_> = params.fields().into_iter().chain(finish.fields()).collect();
     finish
-        .bind(kernel)
-        .bind("result", output.word(), Access::ReadWrite, Arg::Output(0))
-        .params(Params::of(&fields))
+        .result(kernel, false, false)
+        .params(finish.params(params.fields(), false))
         .build((size as u64).div_ceil(u64::from(workgroup)))
 }
 

@@ -1,17 +1,14 @@
 //! Batched matrix products of strided operands.
 
-use minijinja::context;
-
 use super::{
-    Arg, Epilogue, Kernel, Kernels,
+    Arg, Epilogue, KernelDispatch, Kernels,
     finish::Finish,
-    gemm::{Grid, sum_splits},
+    gemm::{Grid, with_sum},
 };
 use crate::{
     adapter::Caps,
     error::{GpuError, Result},
-    params::{Params, params},
-    program::Access,
+    params::params,
     storage::{Operand, Storage, collapse, row_major},
 };
 
@@ -58,19 +55,9 @@ pub fn matmul(
         .collect();
     let finish = Finish::new(KERNEL, epilogue, output, rank, &strides)?;
     let grid = Grid::new(m, n, k, batch, caps);
-    let product = product(a, b, output, &plan, &tails, &grid, &finish)?;
-    if grid.splits == 1 {
-        return Ok(Kernels {
-            dispatches: vec![product],
-            scratch: Vec::new(),
-        });
-    }
+    let product = product(a, b, &plan, &tails, &grid, &finish)?;
     let shape = [plan.batch_dims.as_slice(), &[m, n]].concat();
-    let sum = sum_splits(grid.splits, &shape, output, &finish, caps)?;
-    Ok(Kernels {
-        dispatches: vec![product, sum],
-        scratch: vec![(4 * grid.splits * batch * m * n) as u64],
-    })
+    with_sum(product, &grid, &shape, &finish, caps)
 }
 
 fn plan(a: &Operand, b: &Operand, extras: &[Operand]) -> Result<(Plan, Vec<[isize; 2]>)> {
@@ -129,12 +116,11 @@ fn plan(a: &Operand, b: &Operand, extras: &[Operand]) -> Result<(Plan, Vec<[isiz
 fn product(
     a: &Operand,
     b: &Operand,
-    output: Storage,
     plan: &Plan,
     tails: &[[isize; 2]],
     grid: &Grid,
     finish: &Finish,
-) -> Result<super::KernelDispatch> {
+) -> Result<KernelDispatch> {
     let place = |i: usize, operand: &Operand| -> Vec<u32> {
         std::iter::once(operand.offset as u32)
             .chain(plan.batch_strides[i].iter().map(|&s| s as u32))
@@ -152,53 +138,17 @@ fn product(
     let b_quad = quads(b, &plan.batch_strides[1], tails[1], plan.n);
     let a_along_k = tails[0][1].unsigned_abs() <= tails[0][0].unsigned_abs();
     let b_along_k = tails[1][0].unsigned_abs() < tails[1][1].unsigned_abs();
-    let element = |operand: &Operand, quad: bool| {
-        if quad {
-            operand.storage.quad()
-        } else {
-            operand.storage.word()
-        }
-    };
-    let out_quad = plan.n.is_multiple_of(4);
     let split = grid.splits > 1;
-    let describe = |operand: &Operand, name: &str, quad: bool| {
-        context! {
-            quad,
-            load => operand.storage.load(name, "at"),
-            lanes => [0, 1, 2, 3].map(|lane| operand.storage.lane("quad", lane)),
-        }
-    };
-    let kernel: Kernel = grid
+    let kernel = grid
         .kernel(KERNEL, a_along_k, b_along_k)
-        .bind("a", element(a, a_quad), Access::Read, Arg::Input(0))
-        .bind("b", element(b, b_quad), Access::Read, Arg::Input(1))
-        .set("a", describe(a, "a", a_quad))
-        .set("b", describe(b, "b", b_quad))
-        .set("batch_rank", plan.batch_dims.len())
-        .set("finish", finish.wgsl.as_str())
-        .set("out_quad", out_quad)
-        .set("out_value", output.value());
-    let kernel = if split {
-        kernel.bind(
-            "result",
-            if out_quad { "vec4<f32>" } else { "f32" },
-            Access::ReadWrite,
-            Arg::Scratch(0),
-        )
-    } else {
-        let element = if out_quad {
-            output.quad()
-        } else {
-            output.word()
-        };
-        finish
-            .bind(kernel)
-            .bind("result", element, Access::ReadWrite, Arg::Output(0))
-    };
-    let mut fields = sizes.fields();
-    fields.extend(params.fields());
-    fields.extend(finish.fields().filter(|_| !split));
-    kernel.params(Params::of(&fields)).build(grid.workgroups())
+        .read("a", a, a_quad, Arg::Input(0))
+        .read("b", b, b_quad, Arg::Input(1))
+        .set("batch_rank", plan.batch_dims.len());
+    let fields = sizes.fields().into_iter().chain(params.fields());
+    finish
+        .result(kernel, plan.n.is_multiple_of(4), split)
+        .params(finish.params(fields.collect(), split))
+        .build(grid.workgroups())
 }
 
 /// Whether four neighbours along the second axis, of `extent`, can be read at once.

@@ -5,20 +5,24 @@
 //! gives the WGSL declarations, the access rules and the arguments.
 
 mod conv2d;
+mod conv2d_backward_input;
+mod conv2d_backward_weight;
 mod copy;
 mod elementwise;
 mod finish;
 mod gemm;
 mod matmul;
 
-pub use conv2d::{Conv2d, conv2d, conv2d_backward_input, conv2d_backward_weight};
+pub use conv2d::{Conv2d, conv2d};
+pub use conv2d_backward_input::conv2d_backward_input;
+pub use conv2d_backward_weight::conv2d_backward_weight;
 pub use copy::copy;
 pub use elementwise::elementwise;
 pub use matmul::matmul;
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use minijinja::Value;
+use minijinja::{Value, context};
 
 use crate::{
     error::{GpuError, Result},
@@ -193,6 +197,20 @@ impl Kernel {
         self.bindings.push((name.into(), element.into(), access));
         self.args.push(arg);
         self
+    }
+
+    /// Binds an operand to be read, by single elements or by four at once.  The template gets a
+    /// constant of that name: `load` (element `at`) or `lanes` (of a `quad`), and `value`.
+    pub fn read(self, name: &'static str, operand: &Operand, quad: bool, arg: Arg) -> Self {
+        let storage = operand.storage;
+        let reads = context! {
+            quad,
+            value => storage.value(),
+            load => storage.load(name, "at"),
+            lanes => [0, 1, 2, 3].map(|lane| storage.lane("quad", lane)),
+        };
+        self.bind(name, storage.element(quad), Access::Read, arg)
+            .set(name, reads)
     }
 
     /// Bytes of workgroup memory that the template declares.
