@@ -1,5 +1,7 @@
 """Models that are none, cut short, or ask for what there is not: a typed error, never a crash."""
 
+import contextlib
+
 import numpy as np
 import onnx
 import pytest
