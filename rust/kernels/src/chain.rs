@@ -111,6 +111,39 @@ impl Func {
         )
     }
 
+    /// Whether operands of `dtype` have this function: logic is for Bool,
+    /// functions with values between the integers are for floats, and Bool
+    /// has no arithmetic but comparisons, minimum, maximum and abs.
+    pub const fn takes(self, dtype: DType) -> bool {
+        match self {
+            Func::And | Func::Or | Func::Xor | Func::Not => matches!(dtype, DType::Bool),
+            Func::Reciprocal
+            | Func::Sqrt
+            | Func::Rsqrt
+            | Func::Exp
+            | Func::Log
+            | Func::Sin
+            | Func::Cos
+            | Func::Tanh
+            | Func::Sigmoid
+            | Func::Erf
+            | Func::LeakyRelu { .. } => dtype.is_float(),
+            Func::Eq
+            | Func::Ne
+            | Func::Lt
+            | Func::Le
+            | Func::Gt
+            | Func::Ge
+            | Func::Maximum
+            | Func::Minimum
+            | Func::Abs
+            | Func::Where
+            | Func::Cast { .. }
+            | Func::IsNan => true,
+            _ => !matches!(dtype, DType::Bool),
+        }
+    }
+
     /// The result's dtype for operands of `dtype` (for `Where`: of a and b).
     pub const fn result(self, dtype: DType) -> DType {
         match self {

@@ -6,6 +6,7 @@ pub mod chain;
 pub mod conv2d;
 pub mod copy;
 pub mod dtype;
+pub mod elementwise;
 pub mod isa;
 pub mod math;
 pub mod matmul;

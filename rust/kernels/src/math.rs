@@ -120,11 +120,11 @@ pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
             0.002_142_958_8,
         ],
     );
-    let near = s.fma(s.mul(x2, x), q, x);
+    let near = s.fma(s.mul(x2, a), q, a);
     // 1 - 2 / (e^2x + 1); e^20 is where the quotient no longer counts.
     let e = exp(s, s.min(s.splat(20.0), s.add(a, a)));
     let far = s.sub(s.splat(1.0), s.div(s.splat(2.0), s.add(e, s.splat(1.0))));
-    s.select(s.lt(a, s.splat(0.625)), near, s.copysign(far, x))
+    s.copysign(s.select(s.lt(a, s.splat(0.625)), near, far), x)
 }
 
 /// 1 / (1 + e^-x), by the exponential that does not overflow.

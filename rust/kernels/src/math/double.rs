@@ -54,14 +54,22 @@ pub fn cos(x: f32) -> f32 {
     turn(sin, cos, q.wrapping_add(1))
 }
 
-/// Sine of any angle.
+/// Sine of any angle; where [`sin`] is good, its value.
 pub fn sin_any(x: f32) -> f32 {
-    f64::from(x).sin() as f32
+    if x.abs() <= LARGE_ANGLE {
+        sin(x)
+    } else {
+        f64::from(x).sin() as f32
+    }
 }
 
-/// Cosine of any angle.
+/// Cosine of any angle; where [`cos`] is good, its value.
 pub fn cos_any(x: f32) -> f32 {
-    f64::from(x).cos() as f32
+    if x.abs() <= LARGE_ANGLE {
+        cos(x)
+    } else {
+        f64::from(x).cos() as f32
+    }
 }
 
 /// log2 of a positive finite number, within 2^-39 of its size.

@@ -1,0 +1,237 @@
+//! Steps of f32 over SIMD vectors.
+
+use super::map::{Call, plain1, wide1, wide2};
+use super::scalar::Scalar;
+use crate::chain::Func;
+use crate::isa::Isa;
+use crate::math::{self, double};
+use crate::simd::{Kernel, Simd, dispatch};
+
+trait Unary: Copy {
+    fn apply<S: Simd>(self, s: S, x: S::F) -> S::F;
+}
+
+trait Binary: Copy {
+    fn apply<S: Simd>(self, s: S, a: S::F, b: S::F) -> S::F;
+}
+
+struct UnaryLoop<O>(O, Call);
+struct BinaryLoop<O>(O, Call);
+
+impl<O: Unary> Kernel for UnaryLoop<O> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let UnaryLoop(op, call) = self;
+        let (src, dst): (*const f32, *mut f32) = (call.args[0].cast(), call.out.cast());
+        let whole = call.n / S::LANES * S::LANES;
+        // SAFETY: whoever made the call: `n` elements are there.
+        unsafe {
+            let mut at = 0;
+            while at < whole {
+                let y = op.apply(s, s.load_ptr(src.add(at)));
+                s.store_ptr(dst.add(at), y);
+                at += S::LANES;
+            }
+            if at < call.n {
+                let y = op.apply(s, s.load_ptr_part(src.add(at), call.n - at));
+                s.store_ptr_part(dst.add(at), call.n - at, y);
+            }
+        }
+    }
+}
+
+impl<O: Binary> Kernel for BinaryLoop<O> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let BinaryLoop(op, call) = self;
+        let (a, b): (*const f32, *const f32) = (call.args[0].cast(), call.args[1].cast());
+        let dst: *mut f32 = call.out.cast();
+        let whole = call.n / S::LANES * S::LANES;
+        // SAFETY: whoever made the call: `n` elements are there.
+        unsafe {
+            let mut at = 0;
+            while at < whole {
+                let y = op.apply(s, s.load_ptr(a.add(at)), s.load_ptr(b.add(at)));
+                s.store_ptr(dst.add(at), y);
+                at += S::LANES;
+            }
+            if at < call.n {
+                let n = call.n - at;
+                let (x, y) = (s.load_ptr_part(a.add(at), n), s.load_ptr_part(b.add(at), n));
+                s.store_ptr_part(dst.add(at), n, op.apply(s, x, y));
+            }
+        }
+    }
+}
+
+macro_rules! unary {
+    ($($name:ident |$s:ident, $x:ident| $e:expr;)*) => {$(
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl Unary for $name {
+            #[inline(always)]
+            fn apply<S: Simd>(self, $s: S, $x: S::F) -> S::F {
+                $e
+            }
+        }
+    )*};
+}
+
+macro_rules! binary {
+    ($($name:ident |$s:ident, $a:ident, $b:ident| $e:expr;)*) => {$(
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl Binary for $name {
+            #[inline(always)]
+            fn apply<S: Simd>(self, $s: S, $a: S::F, $b: S::F) -> S::F {
+                $e
+            }
+        }
+    )*};
+}
+
+unary! {
+    Neg |s, x| s.neg(x);
+    Abs |s, x| s.abs(x);
+    Floor |s, x| s.floor(x);
+    Ceil |s, x| s.ceil(x);
+    Round |s, x| s.round(x);
+    Reciprocal |s, x| s.div(s.splat(1.0), x);
+    Square |s, x| s.mul(x, x);
+    Cube |s, x| s.mul(s.mul(x, x), x);
+    Sqrt |s, x| s.sqrt(x);
+    Rsqrt |s, x| s.div(s.splat(1.0), s.sqrt(x));
+    Exp |s, x| math::exp(s, x);
+    Log |s, x| math::log(s, x);
+    Tanh |s, x| math::tanh(s, x);
+    Sigmoid |s, x| math::sigmoid(s, x);
+    Erf |s, x| math::erf(s, x);
+    // NaN stays, since `max` gives its second operand then.
+    Relu |s, x| s.max(s.zero(), x);
+    Sign |s, x| {
+        let one = s.copysign(s.splat(1.0), x);
+        s.select(s.or_m(s.lt(x, s.zero()), s.gt(x, s.zero())), one, x)
+    };
+}
+
+#[derive(Clone, Copy)]
+struct LeakyRelu(f32);
+
+impl Unary for LeakyRelu {
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, x: S::F) -> S::F {
+        s.select(s.lt(x, s.zero()), s.mul(x, s.splat(self.0)), x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Clip(f32, f32);
+
+impl Unary for Clip {
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, x: S::F) -> S::F {
+        s.min(s.splat(self.1), s.max(s.splat(self.0), x))
+    }
+}
+
+binary! {
+    Add |s, a, b| s.add(a, b);
+    Sub |s, a, b| s.sub(a, b);
+    Mul |s, a, b| s.mul(a, b);
+    Div |s, a, b| s.div(a, b);
+    // `max` and `min` give b where either is NaN.
+    Maximum |s, a, b| s.select(s.is_nan(a), a, s.max(a, b));
+    Minimum |s, a, b| s.select(s.is_nan(a), a, s.min(a, b));
+}
+
+/// All functions of f32 but comparisons, selection and casts; false for
+/// those.
+///
+/// # Safety
+/// `call` holds elements of f32.
+pub(super) unsafe fn single(isa: Isa, func: Func, call: Call) -> bool {
+    match func {
+        Func::Add => dispatch(isa, BinaryLoop(Add, call)),
+        Func::Sub => dispatch(isa, BinaryLoop(Sub, call)),
+        Func::Mul => dispatch(isa, BinaryLoop(Mul, call)),
+        Func::Div => dispatch(isa, BinaryLoop(Div, call)),
+        Func::Maximum => dispatch(isa, BinaryLoop(Maximum, call)),
+        Func::Minimum => dispatch(isa, BinaryLoop(Minimum, call)),
+        Func::Neg => dispatch(isa, UnaryLoop(Neg, call)),
+        Func::Abs => dispatch(isa, UnaryLoop(Abs, call)),
+        Func::Sign => dispatch(isa, UnaryLoop(Sign, call)),
+        Func::Floor => dispatch(isa, UnaryLoop(Floor, call)),
+        Func::Ceil => dispatch(isa, UnaryLoop(Ceil, call)),
+        Func::Round => dispatch(isa, UnaryLoop(Round, call)),
+        Func::Reciprocal => dispatch(isa, UnaryLoop(Reciprocal, call)),
+        Func::Square => dispatch(isa, UnaryLoop(Square, call)),
+        Func::Sqrt => dispatch(isa, UnaryLoop(Sqrt, call)),
+        Func::Rsqrt => dispatch(isa, UnaryLoop(Rsqrt, call)),
+        Func::Exp => dispatch(isa, UnaryLoop(Exp, call)),
+        Func::Log => dispatch(isa, UnaryLoop(Log, call)),
+        Func::Tanh => dispatch(isa, UnaryLoop(Tanh, call)),
+        Func::Sigmoid => dispatch(isa, UnaryLoop(Sigmoid, call)),
+        Func::Erf => dispatch(isa, UnaryLoop(Erf, call)),
+        Func::Relu => dispatch(isa, UnaryLoop(Relu, call)),
+        Func::LeakyRelu { slope } => dispatch(isa, UnaryLoop(LeakyRelu(slope as f32), call)),
+        Func::Clip { lo, hi } => dispatch(isa, UnaryLoop(Clip(lo as f32, hi as f32), call)),
+        // SAFETY: the caller's.
+        _ => return unsafe { double_precision(isa, func, call) },
+    }
+    true
+}
+
+/// Functions computed in f64, and those with an exact remainder.
+///
+/// # Safety
+/// As for [`single`].
+unsafe fn double_precision(isa: Isa, func: Func, call: Call) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        match func {
+            Func::Sin if small_angles(call) => wide1(isa, call, double::sin),
+            Func::Cos if small_angles(call) => wide1(isa, call, double::cos),
+            Func::Sin => plain1(call, double::sin_any),
+            Func::Cos => plain1(call, double::cos_any),
+            Func::Pow => wide2(isa, call, double::pow),
+            Func::PowConst { exponent } => power(isa, exponent, call),
+            Func::FloorDiv => wide2(isa, call, <f32 as Scalar>::floor_div),
+            Func::Remainder => wide2(isa, call, <f32 as Scalar>::remainder),
+            Func::Fmod => wide2(isa, call, <f32 as Scalar>::fmod),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// # Safety
+/// As for [`single`].
+unsafe fn power(isa: Isa, exponent: f64, call: Call) {
+    if exponent == 2.0 {
+        dispatch(isa, UnaryLoop(Square, call));
+    } else if exponent == 3.0 {
+        dispatch(isa, UnaryLoop(Cube, call));
+    } else if exponent == 0.5 {
+        dispatch(isa, UnaryLoop(Sqrt, call));
+    } else if exponent == -0.5 {
+        dispatch(isa, UnaryLoop(Rsqrt, call));
+    } else if exponent == -1.0 {
+        dispatch(isa, UnaryLoop(Reciprocal, call));
+    } else {
+        // SAFETY: the caller's.
+        unsafe { wide1(isa, call, |x: f32| double::pow(x, exponent as f32)) }
+    }
+}
+
+/// Whether the fast reduction holds for the whole block.
+///
+/// # Safety
+/// As for [`single`].
+unsafe fn small_angles(call: Call) -> bool {
+    // SAFETY: the caller's.
+    let xs = unsafe { std::slice::from_raw_parts(call.args[0].cast::<f32>(), call.n) };
+    xs.iter()
+        .fold(true, |small, x| small & (x.abs() <= double::LARGE_ANGLE))
+}
