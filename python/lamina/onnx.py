@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from lamina import _lamina
-from lamina._lamina import ArgumentError, Cell, Model, ModelError, Tensor
-from lamina.nn.module import Module
-
-Examples = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+from lamina._lamina import ArgumentError, Model, ModelError
+from lamina._trace import Examples, Target, named, trace
 
 
 def load(path: str | os.PathLike[str] | bytes, device: str = "auto", strict: bool = False) -> Model:
@@ -36,7 +33,7 @@ def load(path: str | os.PathLike[str] | bytes, device: str = "auto", strict: boo
 
 
 def save(
-    target: Module | Callable[..., Any],
+    target: Target,
     inputs: Examples,
     path: str | os.PathLike[str],
     dynamic: Mapping[str, Mapping[int, str]] | None = None,
@@ -68,56 +65,24 @@ def save(
         >>> model.run({"x": np.zeros((4, 3), np.float32)})["y"].shape
         (4, 2)
     """
-    named = _named("x", inputs)
+    given = named("x", inputs)
     dynamic = dynamic or {}
     for name, axes in dynamic.items():
-        if name not in named:
-            raise ArgumentError(f"onnx.save: dynamic names '{name}'; the inputs are: {', '.join(named)}")
+        if name not in given:
+            raise ArgumentError(f"onnx.save: dynamic names '{name}'; the inputs are: {', '.join(given)}")
         for axis in axes:
-            if not 0 <= axis < named[name].ndim:
+            if not 0 <= axis < given[name].ndim:
                 raise ArgumentError(
-                    f"onnx.save: dynamic axis {axis} of '{name}' is not in 0..{named[name].ndim}"
+                    f"onnx.save: dynamic axis {axis} of '{name}' is not in 0..{given[name].ndim}"
                 )
-    # Fresh leaves: what is recorded from them is what is written.
-    leaves = {name: value.detach() for name, value in named.items()}
-    result = _call(target, list(leaves.values()))
-    outputs = _named("y", result)
+    traced = trace(target, given)
+    outputs = traced.outputs
     if output_names is not None:
         if len(output_names) != len(outputs):
             raise ArgumentError(f"onnx.save: {len(output_names)} output names for {len(outputs)} outputs")
         outputs = dict(zip(output_names, outputs.values(), strict=True))
-    cells = _cells(target)
-    data = _lamina.onnx_save(list(outputs.items()), list(leaves.items()), cells, dynamic)
+    data = _lamina.onnx_save(list(outputs.items()), list(traced.inputs.items()), traced.cells, dynamic)
     _write(Path(path), data)
-
-
-def _call(target: Module | Callable[..., Any], leaves: list[Tensor]) -> Any:
-    if not isinstance(target, Module):
-        return target(*leaves)
-    modes = [(module, module.training) for module in target.modules()]
-    target.eval()
-    try:
-        return target(*leaves)
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-def _cells(target: object) -> dict[str, Cell]:
-    """Parameters and buffers by name: they become initializers of that name."""
-    if not isinstance(target, Module):
-        return {}
-    return {**dict(target.named_parameters()), **dict(target.named_buffers())}
-
-
-def _named(stem: str, values: Any) -> dict[str, Tensor]:
-    if isinstance(values, Mapping):
-        return dict(values)
-    if isinstance(values, Tensor):
-        return {stem: values}
-    return (
-        {f"{stem}{at}": value for at, value in enumerate(values)} if len(values) != 1 else {stem: values[0]}
-    )
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from lamina import _lamina
 from lamina._lamina import ArgumentError, Program, UnsupportedError
+from lamina._trace import Examples, Target, named, trace
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +28,25 @@ def _wgpu() -> Any:
     return wgpu
 
 
+def program(target: Target, inputs: Examples, portable: bool = True) -> Program:
+    """A module or function as a program of GPU dispatches, for these inputs' shapes.
+
+    Args:
+        target: A module (run in evaluation mode), or a function of tensors.
+        inputs: Example inputs on a GPU: a tensor (named `x`), several (`x0`, `x1`, ...), or by name.
+        portable: Keep to WebGPU's default limits and no optional features.
+
+    Returns:
+        A program with the weights in it; `save(path)` writes it.
+
+    Raises:
+        UnsupportedError: Something recorded has no GPU kernel.
+        DeviceError: The inputs are not on a GPU.
+    """
+    traced = trace(target, named("x", inputs))
+    return _lamina.program(list(traced.outputs.items()), list(traced.inputs.items()), portable)
+
+
 def run(
     program: Program,
     device: Any,
@@ -36,7 +56,7 @@ def run(
     """Run a program once; `Player` keeps its pipelines for many runs.
 
     Args:
-        program: From `lamina.Program.load` or a model's `program()`.
+        program: From `program` or `lamina.Program.load`.
         device: A `wgpu.GPUDevice`.
         inputs: Arrays, or `wgpu.GPUBuffer`s of that device, by the program's names.
         outputs: Buffers into which results go, by name; what is not named here is read back.
@@ -128,7 +148,7 @@ class Player:
         encoder = self._device.create_command_encoder()
         for number, dispatch in enumerate(self._header["dispatches"]):
             pipeline, layout = self._pipelines[dispatch["module"]]
-            bound = [self._params[number]] if self._params[number] is not None else []
+            bound: list[Any] = [self._params[number]] if self._params[number] is not None else []
             bound += [buffers[at] for at in dispatch["buffers"]]
             entries = [
                 {"binding": at, "resource": {"buffer": buffer, "offset": 0, "size": buffer.size}}
