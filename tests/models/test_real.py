@@ -97,7 +97,9 @@ def squeezenet_input(data, file):
     return pictures.to_array(picture, (224, 224), mean, [1], "nchw", "bgr").astype(np.float16)
 
 
-@pytest.mark.parametrize(("file", "label"), [("kitten_224.png", 282), ("fish.png", 389)])
+# ONNX Runtime's answers; the data's README has 282 (tiger cat) for the kitten, which it ranks third
+# after 281 (tabby cat) at 0.94.
+@pytest.mark.parametrize(("file", "label"), [("kitten_224.png", 281), ("fish.png", 389)])
 def test_squeezenet(device, data, file, label):
     path = data / "imagenet" / "SqueezeNet_fp16.onnx"
     name = lamina.onnx.load(path, device="cpu").inputs[0].name
