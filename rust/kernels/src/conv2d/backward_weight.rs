@@ -220,7 +220,7 @@ impl<R: Right> Right for From<R> {
         k: Range<usize>,
         cols: Range<usize>,
         scratch: &mut [f32],
-    ) -> Panels {
+    ) -> Panels<'_> {
         // SAFETY: the caller's.
         unsafe {
             self.inner

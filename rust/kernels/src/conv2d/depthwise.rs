@@ -1,120 +1,28 @@
-//! Groups of one input channel, directly.
-//!
-//! A plane is copied once with its surroundings of zeros, columns sorted by
-//! their remainder by the stride; then every tap of a row of output elements
-//! is a plain contiguous load, whatever stride, dilation and padding.
+//! Groups of one input channel, directly, from a copy of the plane with its
+//! surroundings ([`Halo`]).
 
 use super::backward_input::scatter;
-use super::shape::{Conv2dShape, inside};
+use super::halo::{Dense, Fill, Halo, SLACK};
+use super::shape::Conv2dShape;
 use super::weight::Phase;
 use crate::isa::Isa;
 use crate::matmul::Tail;
 use crate::pool::{DisjointMut, parallel_blocks};
 use crate::scratch::Scratch;
-use crate::simd::{Kernel, MAX_LANES, Simd, dispatch};
+use crate::simd::{Kernel, Simd, dispatch};
 
 /// Vectors of output computed at a time.
 const VECTORS: usize = 4;
+/// Output rows computed together.
+const ROWS: usize = 4;
 /// Taps of the weight's gradient summed at a time.
 const TAPS: usize = 8;
 /// Multiply-adds worth a task of its own.
 const TASK: usize = 1 << 16;
 
-/// A plane with the zeros around it that the taps reach.
-struct Halo<'a> {
-    h: usize,
-    w: usize,
-    grid: [usize; 2],
-    step: [usize; 2],
-    taps: &'a [[isize; 2]],
-    /// The first row and column that a tap reads.
-    low: [isize; 2],
-    /// Rows kept, and the length of a row's part of one remainder.
-    rows: usize,
-    line: usize,
-    /// Where each tap finds the output's element (0, 0).
-    places: Vec<usize>,
-}
-
-impl<'a> Halo<'a> {
-    fn new(
-        [h, w]: [usize; 2],
-        grid: [usize; 2],
-        step: [usize; 2],
-        taps: &'a [[isize; 2]],
-    ) -> Halo<'a> {
-        let low = [0, 1].map(|axis| taps.iter().map(|t| t[axis]).min().unwrap_or(0));
-        let high = [0, 1].map(|axis| taps.iter().map(|t| t[axis]).max().unwrap_or(0));
-        let reach = [0, 1].map(|axis| (high[axis] - low[axis]) as usize);
-        let rows = (grid[0] - 1) * step[0] + reach[0] + 1;
-        let line = grid[1] + reach[1] / step[1];
-        let place = |tap: &[isize; 2]| {
-            let [y, x] = [0, 1].map(|axis| (tap[axis] - low[axis]) as usize);
-            (y * step[1] + x % step[1]) * line + x / step[1]
-        };
-        let places = taps.iter().map(place).collect();
-        Halo {
-            h,
-            w,
-            grid,
-            step,
-            taps,
-            low,
-            rows,
-            line,
-            places,
-        }
-    }
-
-    /// Room for the copy, with what vectors read beyond the last row.
-    fn len(&self) -> usize {
-        self.rows * self.step[1] * self.line + MAX_LANES
-    }
-
-    /// Step from output row to output row in the copy.
-    fn row_step(&self) -> usize {
-        self.step[0] * self.step[1] * self.line
-    }
-
-    fn fill(&self, plane: &[f32], copy: &mut [f32]) {
-        let step = self.step[1];
-        for (row, lines) in copy
-            .chunks_exact_mut(step * self.line)
-            .take(self.rows)
-            .enumerate()
-        {
-            let y = row as isize + self.low[0];
-            if !(0..self.h as isize).contains(&y) {
-                lines.fill(0.0);
-                continue;
-            }
-            let from = &plane[y as usize * self.w..][..self.w];
-            for (remainder, line) in lines.chunks_exact_mut(self.line).enumerate() {
-                let offset = remainder as isize + self.low[1];
-                let valid = inside(self.line, step, offset, self.w);
-                line[..valid.start].fill(0.0);
-                line[valid.end..].fill(0.0);
-                if valid.is_empty() {
-                    continue;
-                }
-                let first = ((valid.start * step) as isize + offset) as usize;
-                let line = &mut line[valid];
-                if step == 1 {
-                    line.copy_from_slice(&from[first..first + line.len()]);
-                } else {
-                    let from = from[first..].iter().step_by(step);
-                    line.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-                }
-            }
-        }
-        let end = self.rows * step * self.line;
-        copy[end..end + MAX_LANES].fill(0.0);
-    }
-}
-
 /// out (grid) = or += the taps of the copy, weighted.
 struct Plane<'a> {
-    halo: &'a Halo<'a>,
+    halo: &'a Halo,
     copy: &'a [f32],
     weight: &'a [f32],
     out: &'a mut [f32],
@@ -127,36 +35,115 @@ impl Kernel for Plane<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let [grid_h, grid_w] = self.halo.grid;
-        assert!(self.copy.len() >= self.halo.len() && self.out.len() == grid_h * grid_w);
-        assert_eq!(self.weight.len(), self.halo.taps.len());
-        // Vectors in order, row by row; four at a time share the weights.
+        assert!(self.copy.len() >= self.halo.len() + SLACK && self.out.len() == grid_h * grid_w);
+        assert_eq!(self.weight.len(), self.halo.places.len());
+        if let Some(dense) = &self.halo.dense
+            && grid_h >= ROWS
+        {
+            match dense.rows {
+                3 => return self.rows_together::<S, 3>(s, dense),
+                5 => return self.rows_together::<S, 5>(s, dense),
+                _ => {}
+            }
+        }
+        self.any_taps(s);
+    }
+}
+
+impl Plane<'_> {
+    /// Vectors one after the other, row by row; four at a time share the
+    /// weights.
+    #[inline(always)]
+    fn any_taps<S: Simd>(self, s: S) {
+        let [grid_h, grid_w] = self.halo.grid;
         let per_row = grid_w.div_ceil(S::LANES);
         let place = |i: usize| (i / per_row, i % per_row * S::LANES);
         let vectors = grid_h * per_row;
         for first in (0..vectors).step_by(VECTORS) {
             let places: [_; VECTORS] = std::array::from_fn(|i| place((first + i).min(vectors - 1)));
-            // SAFETY: a vector read lies in the copy: rows end `MAX_LANES`
-            // before it does.  Writes end with the row.
+            let from = places.map(|(y, x)| y * self.halo.line + x);
+            let mut acc = [s.zero(); VECTORS];
+            for (w, place) in self.weight.iter().zip(&self.halo.places) {
+                let w = s.splat(*w);
+                for i in 0..VECTORS {
+                    // SAFETY: a vector reads less than `SLACK` beyond the copy.
+                    let x =
+                        unsafe { s.load_ptr(self.copy.as_ptr().add(from[i] + *place as usize)) };
+                    acc[i] = s.fma(w, x, acc[i]);
+                }
+            }
+            // SAFETY: `out` is as large as the grid.
             unsafe {
-                let from =
-                    places.map(|(y, x)| self.copy.as_ptr().add(y * self.halo.row_step() + x));
-                let mut acc = [s.zero(); VECTORS];
-                for (w, place) in self.weight.iter().zip(&self.halo.places) {
-                    let w = s.splat(*w);
-                    for i in 0..VECTORS {
-                        acc[i] = s.fma(w, s.load_ptr(from[i].add(*place)), acc[i]);
+                let to = self.out.as_mut_ptr();
+                for ((y, x), acc) in places.into_iter().zip(acc).take(vectors - first) {
+                    self.store(s, to.add(y * grid_w + x), grid_w - x, acc);
+                }
+            }
+        }
+    }
+
+    /// Four rows at a time: a row of the copy serves each output row that a
+    /// row of taps joins with it.
+    #[inline(always)]
+    fn rows_together<S: Simd, const TAPS: usize>(self, s: S, dense: &Dense) {
+        let [grid_h, grid_w] = self.halo.grid;
+        let width = dense.columns.len();
+        let mut weight = [0.0; 64];
+        if dense.order.len() > weight.len() {
+            return self.any_taps(s);
+        }
+        for (to, tap) in weight.iter_mut().zip(&dense.order) {
+            *to = self.weight[*tap];
+        }
+        let line = self.halo.line;
+        for y in (0..grid_h).step_by(ROWS) {
+            // The last rows may be computed twice; added only once.
+            let top = y.min(grid_h - ROWS);
+            for x in (0..grid_w).step_by(S::LANES) {
+                // SAFETY: as in `any_taps`.
+                unsafe {
+                    let from = self.copy.as_ptr().add(top * line + x);
+                    let mut acc = [s.zero(); ROWS];
+                    for (i, column) in dense.columns.iter().enumerate() {
+                        let from = from.add(*column as usize);
+                        let mut w = [s.zero(); TAPS];
+                        for (tap, w) in w.iter_mut().enumerate() {
+                            *w = s.splat(weight[tap * width + i]);
+                        }
+                        for row in 0..ROWS + TAPS - 1 {
+                            let x = s.load_ptr(from.add(row * line));
+                            for (out, acc) in acc.iter_mut().enumerate() {
+                                if row >= out && row - out < TAPS {
+                                    *acc = s.fma(w[row - out], x, *acc);
+                                }
+                            }
+                        }
+                    }
+                    for (row, acc) in acc.into_iter().enumerate().skip(y - top) {
+                        let to = self.out.as_mut_ptr().add((top + row) * grid_w + x);
+                        self.store(s, to, grid_w - x, acc);
                     }
                 }
-                for ((y, x), acc) in places.into_iter().zip(acc).take(vectors - first) {
-                    let n = (grid_w - x).min(S::LANES);
-                    let to = self.out.as_mut_ptr().add(y * grid_w + x);
-                    let old = if self.add {
-                        s.load_ptr_part(to, n)
-                    } else {
-                        s.zero()
-                    };
-                    s.store_ptr_part(to, n, s.add(old, acc));
-                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `to` can be written up to `n` values.
+    #[inline(always)]
+    unsafe fn store<S: Simd>(&self, s: S, to: *mut f32, n: usize, sum: S::F) {
+        // SAFETY: the caller's.
+        unsafe {
+            if n >= S::LANES {
+                let old = if self.add { s.load_ptr(to) } else { s.zero() };
+                s.store_ptr(to, s.add(old, sum));
+            } else {
+                let old = if self.add {
+                    s.load_ptr_part(to, n)
+                } else {
+                    s.zero()
+                };
+                s.store_ptr_part(to, n, s.add(old, sum));
             }
         }
     }
@@ -176,22 +163,27 @@ pub(super) fn forward(
     tail: Option<Tail<'_>>,
 ) {
     let (taps, grid) = (shape.taps(), [shape.out_h(), shape.out_w()]);
-    let halo = Halo::new([shape.in_h, shape.in_w], grid, shape.stride, &taps);
+    let halo = Halo::new([shape.in_h, shape.in_w], 0, grid, shape.stride, &taps);
     let (plane, kernel) = (shape.out_plane(), shape.kernel());
     let y = DisjointMut::new(y);
     parallel_blocks(
         shape.batch * shape.out_c,
         planes_at_once(plane * kernel),
         |_, planes| {
-            let mut copy = Scratch::take(halo.len());
+            let mut copy = Scratch::take(halo.len() + SLACK);
             let mut copied = None;
             for index in planes {
                 let (image, out) = (index / shape.out_c, index % shape.out_c);
                 let source = image * shape.in_c + out / shape.group_out();
                 if copied != Some(source) {
-                    halo.fill(
-                        &x[source * shape.in_plane()..][..shape.in_plane()],
-                        &mut copy,
+                    let x = &x[source * shape.in_plane()..][..shape.in_plane()];
+                    dispatch(
+                        isa,
+                        Fill {
+                            halo: &halo,
+                            plane: x,
+                            copy: &mut copy,
+                        },
                     );
                     copied = Some(source);
                 }
@@ -240,7 +232,7 @@ pub(super) fn backward_input(
             let empty = phase.taps.is_empty() || grid.contains(&0) || shape.output_len() == 0;
             (
                 phase,
-                (!empty).then(|| Halo::new(out, grid, [1, 1], &phase.taps)),
+                (!empty).then(|| Halo::new(out, 0, grid, [1, 1], &phase.taps)),
             )
         })
         .collect();
@@ -273,20 +265,27 @@ fn input_phase(
     isa: Isa,
     shape: &Conv2dShape,
     phase: &Phase,
-    halo: &Halo<'_>,
+    halo: &Halo,
     index: usize,
     dy: &[f32],
     w: &[f32],
     to: &mut [f32],
 ) {
     let (kernel, plane, outs) = (shape.kernel(), shape.out_plane(), shape.group_out());
-    let mut copy = Scratch::take(halo.len());
+    let mut copy = Scratch::take(halo.len() + SLACK);
     let mut sum = Scratch::take(halo.grid[0] * halo.grid[1]);
     let mut weight = Scratch::take(phase.kernel.len());
     for i in 0..outs {
         let out = index % shape.in_c * outs + i;
         let source = index / shape.in_c * shape.out_c + out;
-        halo.fill(&dy[source * plane..][..plane], &mut copy);
+        dispatch(
+            isa,
+            Fill {
+                halo,
+                plane: &dy[source * plane..][..plane],
+                copy: &mut copy,
+            },
+        );
         for (value, tap) in weight.iter_mut().zip(&phase.kernel) {
             *value = w[out * kernel + tap];
         }
@@ -313,21 +312,26 @@ pub(super) fn backward_weight(
     dw: &mut [f32],
 ) {
     let (taps, grid) = (shape.taps(), [shape.out_h(), shape.out_w()]);
-    let halo = Halo::new([shape.in_h, shape.in_w], grid, shape.stride, &taps);
+    let halo = Halo::new([shape.in_h, shape.in_w], 0, grid, shape.stride, &taps);
     let (plane, kernel) = (shape.out_plane(), shape.kernel());
     let work = shape.batch * plane * kernel;
     let dw = DisjointMut::new(dw);
     parallel_blocks(shape.out_c, planes_at_once(work), |_, channels| {
-        let mut copy = Scratch::take(halo.len());
+        let mut copy = Scratch::take(halo.len() + SLACK);
         for out in channels {
             // SAFETY: channels do not overlap.
             let sums = unsafe { dw.slice(out * kernel..(out + 1) * kernel) };
             sums.fill(0.0);
             for image in 0..shape.batch {
                 let source = image * shape.in_c + out / shape.group_out();
-                halo.fill(
-                    &x[source * shape.in_plane()..][..shape.in_plane()],
-                    &mut copy,
+                let x = &x[source * shape.in_plane()..][..shape.in_plane()];
+                dispatch(
+                    isa,
+                    Fill {
+                        halo: &halo,
+                        plane: x,
+                        copy: &mut copy,
+                    },
                 );
                 let dy = &dy[(image * shape.out_c + out) * plane..][..plane];
                 dispatch(
@@ -346,7 +350,7 @@ pub(super) fn backward_weight(
 
 /// sums[t] += the product of `dy` with what tap t finds.
 struct TapSums<'a> {
-    halo: &'a Halo<'a>,
+    halo: &'a Halo,
     copy: &'a [f32],
     dy: &'a [f32],
     sums: &'a mut [f32],
@@ -358,25 +362,37 @@ impl Kernel for TapSums<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let [grid_h, grid_w] = self.halo.grid;
-        assert!(self.copy.len() >= self.halo.len() && self.dy.len() == grid_h * grid_w);
+        assert!(self.copy.len() >= self.halo.len() + SLACK && self.dy.len() == grid_h * grid_w);
         for (sums, places) in self
             .sums
             .chunks_mut(TAPS)
             .zip(self.halo.places.chunks(TAPS))
         {
-            let mut at = [places[0]; TAPS];
-            at[..places.len()].copy_from_slice(places);
+            let mut at = [places[0] as usize; TAPS];
+            at.iter_mut()
+                .zip(places)
+                .for_each(|(at, place)| *at = *place as usize);
             let mut acc = [s.zero(); TAPS];
             for y in 0..grid_h {
                 for x in (0..grid_w).step_by(S::LANES) {
                     let n = (grid_w - x).min(S::LANES);
-                    // SAFETY: both lie in their slices, as in `Plane`.  Lanes
-                    // beyond the row stay 0: what lies there may be NaN.
+                    let from = y * self.halo.line + x;
+                    // SAFETY: both lie in their slices, as in `Plane`.
                     unsafe {
-                        let dy = s.load_ptr_part(self.dy.as_ptr().add(y * grid_w + x), n);
-                        let from = self.copy.as_ptr().add(y * self.halo.row_step() + x);
-                        for i in 0..TAPS {
-                            acc[i] = s.fma(dy, s.load_ptr_part(from.add(at[i]), n), acc[i]);
+                        let from = self.copy.as_ptr().add(from);
+                        let dy = self.dy.as_ptr().add(y * grid_w + x);
+                        if n == S::LANES {
+                            let dy = s.load_ptr(dy);
+                            for i in 0..TAPS {
+                                acc[i] = s.fma(dy, s.load_ptr(from.add(at[i])), acc[i]);
+                            }
+                        } else {
+                            // Lanes beyond the row stay 0: what lies there may
+                            // be NaN.
+                            let dy = s.load_ptr_part(dy, n);
+                            for i in 0..TAPS {
+                                acc[i] = s.fma(dy, s.load_ptr_part(from.add(at[i]), n), acc[i]);
+                            }
                         }
                     }
                 }

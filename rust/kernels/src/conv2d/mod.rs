@@ -10,6 +10,7 @@ mod backward_weight;
 mod depthwise;
 mod forward;
 mod generic;
+mod halo;
 mod patches;
 mod product;
 mod shape;

@@ -4,6 +4,7 @@
 //! tap_x]`, 0 outside the image.  [`Patches`] packs panels of it as a right
 //! operand, [`Transposed`] of its transpose.
 
+use super::halo::every_second;
 use super::shape::inside;
 use crate::isa::Isa;
 use crate::matmul::block::{Panels, Right};
@@ -133,6 +134,10 @@ impl Patches<'_> {
                 let (src, dst) = (from.add(segment.src), dst.add(segment.dst));
                 match self.step[1] {
                     1 => copy(s, src, segment.len, dst),
+                    2 => {
+                        let most = 2 * segment.len - 1;
+                        every_second(s, src, dst, segment.len, most);
+                    }
                     step => {
                         for i in 0..segment.len {
                             *dst.add(i) = *src.add(i * step);
@@ -173,7 +178,7 @@ impl Right for Patches<'_> {
         k: Range<usize>,
         cols: Range<usize>,
         scratch: &mut [f32],
-    ) -> Panels {
+    ) -> Panels<'_> {
         let step = tile_cols(S::ISA);
         let taps = self.taps.len();
         let (mut runs, mut segments) = (Vec::new(), Vec::new());
@@ -202,7 +207,7 @@ impl Right for Patches<'_> {
         Panels {
             start: scratch.as_ptr(),
             step: step * k.len(),
-            row: None,
+            rows: None,
         }
     }
 }
@@ -222,7 +227,7 @@ impl Right for Transposed<'_> {
         k: Range<usize>,
         cols: Range<usize>,
         scratch: &mut [f32],
-    ) -> Panels {
+    ) -> Panels<'_> {
         let step = tile_cols(S::ISA);
         let taps = self.0.taps.len();
         let len = k.len();
@@ -259,7 +264,7 @@ impl Right for Transposed<'_> {
         Panels {
             start: scratch.as_ptr(),
             step: step * len,
-            row: None,
+            rows: None,
         }
     }
 }

@@ -1,21 +1,25 @@
 //! The convolution as products: weights times gathered patches, cut into
 //! tasks over images, groups, output elements and output channels.
 
+use super::halo::{Fill, Halo, SLACK};
 use super::patches::Patches;
 use crate::cache;
 use crate::isa::Isa;
 use crate::matmul::Tail;
-use crate::matmul::block::{Block, PackedLeft, k_longest, row_panel, row_panels};
-use crate::matmul::tile::{panel_width, tile_cols};
+use crate::matmul::block::{Block, PackedLeft, Panels, Right, k_longest, row_panel, row_panels};
+use crate::matmul::tile::{Rows, panel_width, tile_cols};
 use crate::pool::{self, DisjointMut, parallel_for};
 use crate::scratch::Scratch;
-use crate::simd::dispatch;
+use crate::simd::{Simd, dispatch};
 use std::ops::Range;
 
 /// Multiply-adds worth a task of its own.
 const TASK: usize = 1 << 18;
 /// Tasks a thread gets, so that a slow one can be relieved.
 const TASKS_PER_THREAD: usize = 4;
+
+/// Output channels up to which an image is copied with its surroundings.
+const FEW_CHANNELS: usize = 64;
 
 /// y[n, g, r, element] = sum over (c, t) of weight[g][r, (c, t)] times the
 /// patch element of x[n, g].
@@ -88,6 +92,26 @@ impl Product<'_> {
     }
 
     pub fn run(&self, y: &mut [f32], tail: Option<Tail<'_>>) {
+        let y = DisjointMut::new(y);
+        if self.few_channels() {
+            self.run_bands(&y, tail);
+        } else {
+            self.run_patches(&y, tail);
+        }
+    }
+
+    /// Whether gathering patches would cost much beside the products: then
+    /// the image is copied once with its surroundings, and every row of a
+    /// panel read from its own place.
+    fn few_channels(&self) -> bool {
+        let reach = self.taps.iter().map(|tap| tap[1]).max().unwrap_or(0)
+            - self.taps.iter().map(|tap| tap[1]).min().unwrap_or(0);
+        // Elements between the rows are computed for nothing.
+        let wasted = reach as usize / self.step[1];
+        self.taps.len() > 1 && self.m <= FEW_CHANNELS && wasted * 5 <= self.grid[1]
+    }
+
+    fn run_patches(&self, y: &DisjointMut<'_, f32>, tail: Option<Tail<'_>>) {
         let plane = self.plane();
         // Panels that a small image would leave part empty run on into the
         // next image.
@@ -98,8 +122,7 @@ impl Product<'_> {
             (self.batch, plane)
         };
         let units = images * self.groups;
-        let work = self.batch * self.groups * self.m * self.k() * plane;
-        let want = tasks_wanted(work, units);
+        let want = tasks_wanted(self.work(), units);
         let panels = n.div_ceil(tile_cols(self.isa));
         let cols = n
             .div_ceil(most_cols(self.isa, self.k()))
@@ -107,7 +130,6 @@ impl Product<'_> {
             .min(panels);
         let all = row_panels(self.isa, self.m);
         let rows = want.div_ceil(cols).min(all);
-        let y = DisjointMut::new(y);
         parallel_for(units * cols * rows, &|task| {
             let (i, rest) = (task % rows, task / rows);
             let (j, unit) = (rest % cols, rest / cols);
@@ -115,11 +137,87 @@ impl Product<'_> {
             let tiles = all * i / rows..all * (i + 1) / rows;
             let cols = col_part(self.isa, n, cols, j);
             if merge {
-                self.across_images(group, tiles, cols, &y, tail);
+                self.across_images(group, tiles, cols, y, tail);
             } else {
-                self.within_image(group, image, tiles, cols, &y, tail);
+                self.within_image(group, image, tiles, cols, y, tail);
             }
         });
+    }
+
+    fn run_bands(&self, y: &DisjointMut<'_, f32>, tail: Option<Tail<'_>>) {
+        let units = self.batch * self.groups;
+        let want = tasks_wanted(self.work(), units);
+        // A band's copy stays in the second-level cache.
+        let size = [self.h, self.w];
+        let whole = Halo::new(size, 0, self.grid, self.step, self.taps);
+        let bytes = whole.len() * self.channels * size_of::<f32>();
+        let bands = bytes.div_ceil(cache::l2() / 2).max(want).min(self.grid[0]);
+        parallel_for(units * bands, &|task| {
+            let (band, unit) = (task % bands, task / bands);
+            let band = self.grid[0] * band / bands..self.grid[0] * (band + 1) / bands;
+            self.band(unit, band, y, tail);
+        });
+    }
+
+    fn work(&self) -> usize {
+        self.batch * self.groups * self.m * self.k() * self.plane()
+    }
+
+    /// Rows `band` of all output channels of image and group `unit`.
+    fn band(
+        &self,
+        unit: usize,
+        band: Range<usize>,
+        y: &DisjointMut<'_, f32>,
+        tail: Option<Tail<'_>>,
+    ) {
+        let (m, plane, grid_w) = (self.m, self.plane(), self.grid[1]);
+        let grid = [band.len(), grid_w];
+        let halo = Halo::new([self.h, self.w], band.start, grid, self.step, self.taps);
+        let mut copy = Scratch::take(self.channels * halo.len() + SLACK);
+        let size = self.h * self.w;
+        let mut places = Vec::with_capacity(self.k());
+        for channel in 0..self.channels {
+            let from = channel * halo.len();
+            let plane = &self.x[(unit * self.channels + channel) * size..][..size];
+            let copy = &mut copy[from..from + halo.len() + SLACK];
+            dispatch(
+                self.isa,
+                Fill {
+                    halo: &halo,
+                    plane,
+                    copy,
+                },
+            );
+            places.extend(halo.places.iter().map(|place| place + from as u32));
+        }
+        // Output rows at the copy's pitch, then without what is between them.
+        let width = (band.len() - 1) * halo.line + grid_w;
+        let mut values = Scratch::take(m * width);
+        let right = Placed {
+            copy: &copy,
+            places: &places,
+        };
+        let tiles = 0..row_panels(self.isa, m);
+        self.block(
+            unit % self.groups,
+            &right,
+            tiles,
+            0..width,
+            values.as_mut_ptr(),
+            width,
+        );
+        for (row, values) in values.chunks_exact(width).enumerate() {
+            let start = (unit * m + row) * plane + band.start * grid_w;
+            // SAFETY: tasks write different bands.
+            let to = unsafe { y.slice(start..start + band.len() * grid_w) };
+            for (to, from) in to.chunks_exact_mut(grid_w).zip(values.chunks(halo.line)) {
+                to.copy_from_slice(&from[..grid_w]);
+            }
+            if let Some(tail) = tail {
+                tail(start, to);
+            }
+        }
     }
 
     /// The rows of the group's tiles `tiles`.
@@ -129,10 +227,10 @@ impl Product<'_> {
     }
 
     /// Tiles of C at `c`, element (0, 0) of the group's matrix.
-    fn block(
+    fn block<R: Right>(
         &self,
         group: usize,
-        right: &Patches<'_>,
+        right: &R,
         tiles: Range<usize>,
         cols: Range<usize>,
         c: *mut f32,
@@ -219,6 +317,33 @@ impl Product<'_> {
                 }
                 at += len;
             }
+        }
+    }
+}
+
+/// A right operand read in place: row k begins at `places[k]`.
+struct Placed<'a> {
+    copy: &'a [f32],
+    places: &'a [u32],
+}
+
+impl Right for Placed<'_> {
+    fn scratch(&self, _: Isa, _: usize, _: usize) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn panels<S: Simd>(
+        &self,
+        _: S,
+        k: Range<usize>,
+        cols: Range<usize>,
+        _: &mut [f32],
+    ) -> Panels<'_> {
+        Panels {
+            start: self.copy[cols.start..].as_ptr(),
+            step: tile_cols(S::ISA),
+            rows: Some(Rows::At(&self.places[k])),
         }
     }
 }

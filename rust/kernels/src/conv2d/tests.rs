@@ -33,7 +33,7 @@ impl Want {
         assert_eq!(got.len(), self.0.len());
         for (i, got) in got.iter().enumerate() {
             let err = (f64::from(*got) - self.0[i]).abs();
-            let most = 3e-6 * self.1[i];
+            let most = 1e-5 * self.1[i];
             assert!(
                 err <= most,
                 "{what}: element {i}: got {got}, wanted {}",

@@ -1,7 +1,7 @@
 //! One task's part of C: all of K, block by block.
 
 use super::pack::{Raw, pack_left, pack_right_panels};
-use super::tile::{Tile, panel_width, tile, tile_cols, tile_rows};
+use super::tile::{Rows, Tile, panel_width, tile, tile_cols, tile_rows};
 use crate::isa::Isa;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// K is cut evenly into blocks of at most this: a right panel of a block
 /// stays in the first-level cache, a left block in the second.
-const K_BLOCK: usize = 320;
+const K_BLOCK: usize = 384;
 
 /// Into how many blocks K is cut.
 pub(crate) fn k_ranges(k: usize) -> usize {
@@ -60,12 +60,12 @@ pub(crate) trait Left: Sync {
 }
 
 /// Where a block of a right operand's panels is.
-pub(crate) struct Panels {
+pub(crate) struct Panels<'a> {
     pub start: *const f32,
     /// Step from panel to panel.
     pub step: usize,
-    /// Step from row to row within a panel; `None`: the panel's width.
-    pub row: Option<usize>,
+    /// Where a panel's rows are; `None`: one after the other.
+    pub rows: Option<Rows<'a>>,
 }
 
 pub(crate) trait Right: Sync {
@@ -81,7 +81,7 @@ pub(crate) trait Right: Sync {
         k: Range<usize>,
         cols: Range<usize>,
         scratch: &mut [f32],
-    ) -> Panels;
+    ) -> Panels<'_>;
 }
 
 impl Left for Raw {
@@ -124,14 +124,14 @@ impl Right for Raw {
         k: Range<usize>,
         cols: Range<usize>,
         scratch: &mut [f32],
-    ) -> Panels {
+    ) -> Panels<'_> {
         let step = tile_cols(S::ISA) * k.len();
         // SAFETY: the caller's.
         unsafe { pack_right_panels(s, *self, k, cols, scratch.as_mut_ptr()) }
         Panels {
             start: scratch.as_ptr(),
             step,
-            row: None,
+            rows: None,
         }
     }
 }
@@ -181,12 +181,12 @@ impl Right for PackedRight<'_> {
         k: Range<usize>,
         cols: Range<usize>,
         _: &mut [f32],
-    ) -> Panels {
+    ) -> Panels<'_> {
         let start = k.start * self.width + (cols.start - self.first_col) * k.len();
         Panels {
             start: self.data[start..].as_ptr(),
             step: tile_cols(S::ISA) * k.len(),
-            row: None,
+            rows: None,
         }
     }
 }
@@ -238,7 +238,7 @@ impl<L: Left, R: Right> Kernel for Block<'_, L, R> {
                         a_row: 1,
                         a_k: r.len(),
                         b: b.start.add(panel * b.step),
-                        b_k: b.row.unwrap_or(panel_width(S::ISA, cols)),
+                        b_rows: b.rows.unwrap_or(Rows::Every(panel_width(S::ISA, cols))),
                         k: len,
                         c: self.c.add(r.start * self.c_row + col),
                         c_row: self.c_row,

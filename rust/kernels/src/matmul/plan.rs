@@ -4,7 +4,7 @@ use super::block::{Block, Left, PackedLeft, PackedRight, Right, row_panel, row_p
 use super::operand::MatRef;
 use super::pack::Raw;
 use super::pack_all::{Job, pack_all};
-use super::tile::{Tile, panel_width, tile, tile_cols, tile_rows};
+use super::tile::{Rows, Tile, panel_width, tile, tile_cols, tile_rows};
 use super::{Tail, block::k_longest};
 use crate::cache;
 use crate::isa::Isa;
@@ -284,7 +284,7 @@ impl Kernel for Small<'_> {
                         a_row: self.a.row_stride,
                         a_k: self.a.col_stride,
                         b,
-                        b_k,
+                        b_rows: Rows::Every(b_k),
                         k,
                         c: self.c.as_mut_ptr().add(rows.start * n + col),
                         c_row: n,

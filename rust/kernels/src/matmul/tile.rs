@@ -37,16 +37,24 @@ pub(crate) const fn panel_width(isa: Isa, cols: usize) -> usize {
     cols.div_ceil(lanes(isa)) * lanes(isa)
 }
 
+/// Where the rows of a right operand's panel are.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows<'a> {
+    /// One every so many elements.
+    Every(usize),
+    /// Each at its own place.
+    At(&'a [u32]),
+}
+
 /// C (rows x cols) = or += A (rows x k) B (k x cols).
-pub(crate) struct Tile {
+pub(crate) struct Tile<'a> {
     pub a: *const f32,
     /// Step from row to row of A; a packed panel has 1.
     pub a_row: usize,
     /// Step from column to column of A; a packed panel has its row count.
     pub a_k: usize,
     pub b: *const f32,
-    /// Step from row to row of B.
-    pub b_k: usize,
+    pub b_rows: Rows<'a>,
     pub k: usize,
     pub c: *mut f32,
     pub c_row: usize,
@@ -66,25 +74,40 @@ macro_rules! unroll {
     };
 }
 
-struct TileKernel<'t, const ROWS: usize, const VECS: usize, const PACKED: bool>(&'t Tile);
+/// A is a packed panel; else it is read with its strides.
+const PACKED: u8 = 1;
+/// B's rows have each their own place.
+const PLACED: u8 = 2;
 
-impl<const ROWS: usize, const VECS: usize, const PACKED: bool> Kernel
-    for TileKernel<'_, ROWS, VECS, PACKED>
+struct TileKernel<'t, const ROWS: usize, const VECS: usize, const MODE: u8>(&'t Tile<'t>);
+
+impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
+    for TileKernel<'_, ROWS, VECS, MODE>
 {
     type Out = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let t = self.0;
-        let a_row = if PACKED { 1 } else { t.a_row };
-        let a_k = if PACKED { ROWS } else { t.a_k };
+        let packed = MODE & PACKED != 0;
+        let a_row = if packed { 1 } else { t.a_row };
+        let a_k = if packed { ROWS } else { t.a_k };
+        let (b_k, mut places) = match t.b_rows {
+            Rows::Every(step) => (step, [].as_ptr()),
+            Rows::At(places) => (0, places.as_ptr()),
+        };
         let (mut a, mut b) = (t.a, t.b);
         let mut acc = [[s.zero(); VECS]; ROWS];
         macro_rules! step {
             ($k:expr) => {
                 let mut row = [s.zero(); VECS];
+                let place = if MODE & PLACED != 0 {
+                    *places.add($k) as usize
+                } else {
+                    $k * b_k
+                };
                 for (v, lane) in row.iter_mut().enumerate() {
-                    *lane = s.load_ptr(b.add($k * t.b_k + v * S::LANES));
+                    *lane = s.load_ptr(b.add(place + v * S::LANES));
                 }
                 unroll!(R < ROWS, {
                     let x = s.splat(*a.add($k * a_k + R * a_row));
@@ -94,7 +117,7 @@ impl<const ROWS: usize, const VECS: usize, const PACKED: bool> Kernel
                 });
             };
         }
-        if PACKED {
+        if packed {
             // C is not needed before K has run by.
             unroll!(R < ROWS, {
                 for v in 0..VECS {
@@ -104,20 +127,22 @@ impl<const ROWS: usize, const VECS: usize, const PACKED: bool> Kernel
         }
         // SAFETY: `tile`'s caller vouches for all of A, B and C.
         unsafe {
-            if PACKED {
+            if packed {
                 for _ in 0..t.k / 4 {
                     step!(0);
                     step!(1);
                     step!(2);
                     step!(3);
                     a = a.add(4 * a_k);
-                    b = b.add(4 * t.b_k);
+                    b = b.add(4 * b_k);
+                    places = places.wrapping_add(4);
                 }
             }
-            for _ in 0..if PACKED { t.k % 4 } else { t.k } {
+            for _ in 0..if packed { t.k % 4 } else { t.k } {
                 step!(0);
                 a = a.add(a_k);
-                b = b.add(t.b_k);
+                b = b.add(b_k);
+                places = places.wrapping_add(1);
             }
             if t.cols == VECS * S::LANES {
                 unroll!(R < ROWS, {
@@ -173,13 +198,13 @@ fn prefetch(p: *const f32) {
 /// A and C can be accessed as `t` says, and B in whole vectors: the last one
 /// of a row may lie partly beyond `cols`.
 #[inline(always)]
-pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, packed: bool, t: &Tile) {
+pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, packed: bool, t: &Tile<'_>) {
     macro_rules! by_rows {
-        ($vecs:literal, $packed:literal: $($rows:literal)*) => {
+        ($vecs:literal, $mode:expr; $($rows:literal)*) => {
             match rows {
                 $($rows if const { $rows <= tile_rows(S::ISA) } => {
                     if const { $rows <= tile_rows(S::ISA) && $vecs <= tile_vectors(S::ISA) } {
-                        s.call(TileKernel::<$rows, $vecs, $packed>(t));
+                        s.call(TileKernel::<$rows, $vecs, { $mode }>(t));
                     }
                 })*
                 _ => debug_assert_eq!(rows, 0),
@@ -187,10 +212,14 @@ pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, packed: bool, t: &Tile) {
         };
     }
     debug_assert!(rows <= tile_rows(S::ISA) && t.cols <= tile_cols(S::ISA));
-    match (t.cols > S::LANES, packed) {
-        (true, true) => by_rows!(2, true: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        (true, false) => by_rows!(2, false: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        (false, true) => by_rows!(1, true: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        (false, false) => by_rows!(1, false: 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+    let placed = matches!(t.b_rows, Rows::At(_));
+    debug_assert!(packed || !placed);
+    match (t.cols > S::LANES, packed, placed) {
+        (true, true, true) => by_rows!(2, PACKED | PLACED; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        (true, true, false) => by_rows!(2, PACKED; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        (true, false, _) => by_rows!(2, 0; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        (false, true, true) => by_rows!(1, PACKED | PLACED; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        (false, true, false) => by_rows!(1, PACKED; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        (false, false, _) => by_rows!(1, 0; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
     }
 }

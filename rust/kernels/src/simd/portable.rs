@@ -142,6 +142,11 @@ impl Simd for Portable {
             unsafe { *p.add(i) = *lane };
         }
     }
+    #[inline(always)]
+    unsafe fn load_even(self, p: *const f32) -> Self::F {
+        // SAFETY: the caller's.
+        from_fn(|i| unsafe { *p.add(2 * i) })
+    }
 
     #[inline(always)]
     fn sum(self, a: Self::F) -> f32 {

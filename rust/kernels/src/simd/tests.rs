@@ -102,6 +102,11 @@ impl Kernel for Check {
             is.iter().map(|a| *a as f32).collect::<Vec<_>>()
         );
 
+        let twice: Vec<f32> = (0..2 * n).map(|i| i as f32).collect();
+        // SAFETY: 2 * LANES values are there.
+        let even = get(unsafe { s.load_even(twice.as_ptr()) });
+        assert_eq!(even, (0..n).map(|i| 2.0 * i as f32).collect::<Vec<_>>());
+
         assert_eq!(s.sum(x), xs.iter().sum::<f32>());
         assert_eq!(s.max_lane(y), 2.0);
         assert_eq!(s.min_lane(x), xs[0]);

@@ -1,0 +1,87 @@
+//! Speed of the matrix kernels on every instance of this machine, in GF/s and
+//! as a part of the FMA peak measured beside them:
+//!
+//! `cargo run --release --example speed -- matmul|conv2d [threads] [instance]`
+
+mod conv2d;
+mod matmul;
+
+use lamina_kernels::isa::Isa;
+use lamina_kernels::pool::{parallel_for, set_num_threads};
+use lamina_kernels::simd::{Kernel, Simd, dispatch};
+use std::hint::black_box;
+use std::time::Instant;
+
+/// Independent chains: more than latency times units.
+const CHAINS: usize = 12;
+const ROUNDS: usize = 1 << 16;
+
+struct Peak;
+
+impl Kernel for Peak {
+    type Out = usize;
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> usize {
+        let (x, y) = (s.splat(black_box(0.999)), s.splat(black_box(1e-3)));
+        let mut acc = [s.zero(); CHAINS];
+        for _ in 0..ROUNDS {
+            for a in &mut acc {
+                *a = s.fma(*a, x, y);
+            }
+        }
+        black_box(acc.into_iter().map(|a| s.sum(a)).sum::<f32>());
+        2 * ROUNDS * CHAINS * S::LANES
+    }
+}
+
+/// The best of several runs, in seconds.
+fn best(mut f: impl FnMut()) -> f64 {
+    f();
+    let mut best = f64::MAX;
+    let began = Instant::now();
+    while began.elapsed().as_secs_f64() < 0.2 {
+        let start = Instant::now();
+        f();
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// Values without a pattern that matters.
+fn values(n: usize) -> Vec<f32> {
+    (0..n)
+        .map(|i| (i * 7919 % 1009) as f32 * 1e-3 - 0.5)
+        .collect()
+}
+
+/// Operations done in a time, as text.
+fn rate(flops: usize, seconds: f64, peak: f64) -> String {
+    let rate = flops as f64 / seconds;
+    format!("{:6.1} GF/s ({:4.1} %)", rate / 1e9, 100.0 * rate / peak)
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let kind = args.next().unwrap_or_else(|| "matmul".into());
+    let threads = args
+        .next()
+        .map_or(1, |n| n.parse().expect("a number of threads"));
+    let only = args.next();
+    set_num_threads(threads);
+    for isa in Isa::available() {
+        if only.as_deref().is_some_and(|name| name != isa.name()) {
+            continue;
+        }
+        let run = |_| {
+            dispatch(isa, Peak);
+        };
+        let flops = dispatch(isa, Peak) * threads;
+        let peak = flops as f64 / best(|| parallel_for(threads, &run));
+        println!("{isa}, {threads} threads: FMA peak {:.1} GF/s", peak / 1e9);
+        match &*kind {
+            "matmul" => matmul::run(isa, peak),
+            "conv2d" => conv2d::run(isa, peak),
+            _ => panic!("got '{kind}', wanted matmul or conv2d"),
+        }
+    }
+}
