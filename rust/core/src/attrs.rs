@@ -63,6 +63,7 @@ impl Attrs {
     }
 
     #[must_use]
+    #[allow(clippy::needless_pass_by_value)]
     pub fn with(mut self, name: &str, value: impl ToAttr) -> Self {
         self.0.push((name.to_owned(), value.to_attr()));
         self
@@ -220,6 +221,7 @@ macro_rules! params {
                 },)* })
             }
 
+            #[allow(dead_code)]
             pub fn to_attrs(&self) -> $crate::Attrs {
                 $crate::Attrs(vec![$((
                     stringify!($field).to_owned(),

@@ -167,30 +167,22 @@ impl<'a> CpuCall<'a> {
         let Some(tail) = &self.tail else {
             return body(None);
         };
-        let shape = self.out_shape(0);
-        let operands: Vec<elementwise::Operand<'_>> = tail
-            .inputs
-            .iter()
-            .map(|o| elementwise::Operand {
-                ptr: o.first(),
-                strides: &o.layout.strides,
-            })
-            .collect();
-        let apply = |start: usize, piece: &mut [f32]| {
-            // SAFETY: operands are laid out for the output's shape; `piece`
-            // is the output's own range.
-            unsafe {
-                elementwise::run_range(
-                    lamina_kernels::Isa::current(),
-                    tail.chain,
-                    shape,
-                    &operands,
-                    start,
-                    piece,
-                );
-            }
-        };
+        // Register 0 is the product's piece itself; its place is not read.
+        let own = elementwise::Operand { ptr: std::ptr::null(), strides: &self.outputs[0].layout.strides };
+        let operands: Vec<elementwise::Operand<'_>> = std::iter::once(own).chain(tail.inputs.iter().map(operand)).collect();
+        // SAFETY: operands are laid out for the output's shape and live as
+        // long as this call; a piece is the output's own range.
+        let bound = unsafe { elementwise::Bound::new(lamina_kernels::Isa::current(), tail.chain, self.out_shape(0), &operands) };
+        // SAFETY: as above.
+        let apply = |start: usize, piece: &mut [f32]| unsafe { bound.run_range(start, piece) };
         body(Some(&apply))
+    }
+}
+
+fn operand<'a>(o: &'a CpuOperand<'_>) -> elementwise::Operand<'a> {
+    elementwise::Operand {
+        ptr: o.first(),
+        strides: &o.layout.strides,
     }
 }
 

@@ -62,12 +62,11 @@ pub fn eval(targets: &[Tensor]) -> Result<()> {
     let mut donors: Vec<Option<Tensor>> = vec![None; wanted.len()];
     for update in &updates {
         let donor = update.donor.clone().filter(may_donate);
-        match wanted.iter().position(|t| t.id() == update.value.id()) {
-            Some(at) => donors[at] = donor,
-            None => {
-                wanted.push(update.value.clone());
-                donors.push(donor);
-            }
+        if let Some(at) = wanted.iter().position(|t| t.id() == update.value.id()) {
+            donors[at] = donor;
+        } else {
+            wanted.push(update.value.clone());
+            donors.push(donor);
         }
     }
     let donated: HashSet<u64> = donors.iter().flatten().map(Tensor::id).collect();

@@ -1,8 +1,8 @@
 //! Recording: an op's inputs and outputs, before anything is computed.
 
-use crate::op::{Gradient, Meta, OpRef};
+use crate::op::{Class, Gradient, Meta, OpRef};
 use crate::tensor::{Inner, next_id};
-use crate::{Device, Error, Result, Tensor};
+use crate::{Device, Error, Result, Tensor, Value};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -130,6 +130,9 @@ pub(crate) fn record_on(op: &OpRef, inputs: &[Tensor], device: Device) -> Result
     for meta in &metas {
         crate::layout::checked_len(&meta.shape).map_err(|e| e.within(op.op.name()))?;
     }
+    if let Some(view) = view_now(op, inputs) {
+        return Ok(vec![view]);
+    }
     let requires_grad = grad_enabled()
         && inputs.iter().any(Tensor::requires_grad)
         && matches!(op.op.gradient(), Gradient::Vjp { .. });
@@ -159,6 +162,20 @@ pub(crate) fn record_on(op: &OpRef, inputs: &[Tensor], device: Device) -> Result
         crate::eval::eval(&outputs)?;
     }
     Ok(outputs)
+}
+
+/// A view of a computed value needs no run: it is the same storage under
+/// another layout.
+fn view_now(op: &OpRef, inputs: &[Tensor]) -> Option<Tensor> {
+    let (Class::View(rule), [input]) = (op.op.class(), inputs) else {
+        return None;
+    };
+    if input.requires_grad() {
+        return None;
+    }
+    let value = input.value_now()?;
+    let layout = rule.view(&value.layout)?;
+    Some(Tensor::with_value(Value { layout, ..value }))
 }
 
 /// As [`record_op`], for an op with a single result.

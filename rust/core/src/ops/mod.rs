@@ -2,11 +2,15 @@
 //! rule and lowerings; [`table`] lists the names under which they are
 //! recorded, for Python, ONNX and export alike.
 
+pub mod composed;
+pub mod conv2d;
 pub mod copy;
 pub mod elementwise;
 pub mod matmul;
+pub mod padding;
 pub mod reduce;
 pub mod scatter_slice;
+pub mod softmax;
 pub mod transfer;
 pub mod views;
 

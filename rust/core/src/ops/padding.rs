@@ -73,9 +73,14 @@ impl Window {
         for axis in 0..2 {
             let reach = self.dilation[axis] * (self.kernel[axis].max(1) - 1) + 1;
             let out = size[axis].div_ceil(self.stride[axis]);
-            let total = (out.saturating_sub(1) * self.stride[axis] + reach).saturating_sub(size[axis]);
+            let total =
+                (out.saturating_sub(1) * self.stride[axis] + reach).saturating_sub(size[axis]);
             let (small, large) = (total / 2, total - total / 2);
-            (pads[axis], pads[axis + 2]) = if lower { (large, small) } else { (small, large) };
+            (pads[axis], pads[axis + 2]) = if lower {
+                (large, small)
+            } else {
+                (small, large)
+            };
         }
         pads
     }

@@ -163,18 +163,13 @@ impl Capture {
             let value = leaf.value_now();
             let origin = match value {
                 Some(value) if fold => Origin::Constant(value),
-                Some(value) => {
-                    let host_scalar = leaf.is_host_scalar();
-                    Origin::Input(InputDef {
-                        index,
-                        strides: value.layout.strides,
-                        host_scalar,
-                    })
-                }
+                Some(value) => Origin::Input(InputDef {
+                    index,
+                    strides: value.layout.strides,
+                }),
                 None => Origin::Input(InputDef {
                     index,
                     strides: crate::layout::contiguous_strides(leaf.shape()),
-                    host_scalar: leaf.is_host_scalar(),
                 }),
             };
             leaf_ids.push(graph.add_value(leaf.meta().clone(), leaf.device(), origin));

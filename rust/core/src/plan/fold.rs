@@ -65,8 +65,6 @@ fn run(graph: &Graph, nodes: Vec<Node>, wanted: &[Id]) -> Result<Vec<Value>> {
                         Origin::Input(InputDef {
                             index: inputs.len() - 1,
                             strides: value.layout.strides.clone(),
-                            host_scalar: def.device == crate::Device::Cpu
-                                && def.meta.shape.is_empty(),
                         })
                     }
                     _ => Origin::Node,

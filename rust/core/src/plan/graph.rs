@@ -22,8 +22,6 @@ pub enum Origin {
 pub struct InputDef {
     pub index: usize,
     pub strides: Vec<isize>,
-    /// A 0-d CPU tensor, passed by value to any device.
-    pub host_scalar: bool,
 }
 
 pub struct ValueDef {
@@ -72,10 +70,6 @@ impl Node {
             Work::Op(op) => op.op.class(),
             Work::Chain(_) => Class::Compute,
         }
-    }
-
-    pub fn is_view(&self) -> bool {
-        matches!(self.class(), Class::View(_))
     }
 }
 

@@ -88,6 +88,15 @@ impl Plan {
         &self.fallbacks
     }
 
+    /// Bytes that CPU intermediates take in one run.
+    pub fn arena_bytes(&self) -> usize {
+        let of = |part: &Part| match part {
+            Part::Cpu(part) => part.arena_bytes(),
+            Part::Gpu(_) => 0,
+        };
+        self.parts.iter().map(|(part, ..)| of(part)).sum()
+    }
+
     /// The single GPU program of this plan, if it is one.
     pub fn program(&self) -> Option<(&lamina_gpu::Program, Vec<Option<Value>>)> {
         let [(Part::Gpu(part), ..)] = &self.parts[..] else {

@@ -17,7 +17,9 @@ impl Reduction {
             "none" => Ok(loss.clone()),
             "sum" => reduce::sum(loss, &all, false),
             "mean" => mean_of(&reduce::sum(loss, &all, false)?, loss.len()),
-            other => Err(Error::argument(format!("{op}: reduction='{other}' is not 'mean', 'sum' or 'none'"))),
+            other => Err(Error::argument(format!(
+                "{op}: reduction='{other}' is not 'mean', 'sum' or 'none'"
+            ))),
         }
     }
 }
@@ -30,7 +32,11 @@ fn mean_of(total: &Tensor, count: usize) -> Result<Tensor> {
 pub fn mse_loss(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
     let [x, target] = inputs(name, xs)?;
     if x.shape() != target.shape() {
-        return Err(Error::shape(format!("{name}: x has shape {:?}, target {:?}; they must be equal", x.shape(), target.shape())));
+        return Err(Error::shape(format!(
+            "{name}: x has shape {:?}, target {:?}; they must be equal",
+            x.shape(),
+            target.shape()
+        )));
     }
     let squares = e::unary(Func::Square, &e::sub(&x, &target)?)?;
     Reduction::from_attrs(name, attrs)?.apply(name, &squares)
@@ -52,12 +58,21 @@ pub fn cross_entropy(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor>
     let [logits, target] = inputs(name, xs)?;
     let form = CrossEntropy::from_attrs(name, attrs)?;
     if !(0.0..=1.0).contains(&form.label_smoothing) {
-        return Err(Error::argument(format!("{name}: label_smoothing={} is not within 0 and 1", form.label_smoothing)));
+        return Err(Error::argument(format!(
+            "{name}: label_smoothing={} is not within 0 and 1",
+            form.label_smoothing
+        )));
     }
-    let axis = if logits.rank() == 1 { 0 } else { resolve_axis(name, 1, logits.rank())? };
+    let axis = if logits.rank() == 1 {
+        0
+    } else {
+        resolve_axis(name, 1, logits.rank())?
+    };
     let classes = logits.shape()[axis];
     let log_p = softmax::log_softmax(&logits, axis as i64)?;
-    let reduction = Reduction { reduction: form.reduction.clone() };
+    let reduction = Reduction {
+        reduction: form.reduction.clone(),
+    };
     if target.dtype().is_float() {
         if target.shape() != logits.shape() {
             return Err(Error::shape(format!(
@@ -80,12 +95,23 @@ pub fn cross_entropy(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor>
         )));
     }
     if !target.dtype().is_int() {
-        return Err(Error::dtype(format!("{name}: target is {}, wanted integers (class indices) or floats (probabilities)", target.dtype())));
+        return Err(Error::dtype(format!(
+            "{name}: target is {}, wanted integers (class indices) or floats (probabilities)",
+            target.dtype()
+        )));
     }
-    let counts = e::compare(Func::Ne, &target, &e::number_like(&target, form.ignore_index as f64))?;
+    let counts = e::compare(
+        Func::Ne,
+        &target,
+        &e::number_like(&target, form.ignore_index as f64),
+    )?;
     let zero = e::number_like(&target, 0.0);
     let index = views::unsqueeze(&e::select(&counts, &target, &zero)?, &[axis as i64])?;
-    let picked = crate::ops::record("gather", &[log_p.clone(), index], &Attrs::new().with("dim", axis as i64))?;
+    let picked = crate::ops::record(
+        "gather",
+        &[log_p.clone(), index],
+        &Attrs::new().with("dim", axis as i64),
+    )?;
     let mut loss = e::neg(&views::reshape_to(&picked[0], &wanted)?)?;
     if form.label_smoothing > 0.0 {
         let even = e::neg(&reduce::sum(&log_p, &[axis], false)?)?;

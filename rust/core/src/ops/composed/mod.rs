@@ -9,7 +9,10 @@ use crate::{Error, Result, Tensor};
 /// x wᵀ + b, with w (out, in) as PyTorch has it.
 pub fn linear(x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let &[out, inner] = w.shape() else {
-        return Err(Error::shape(format!("linear: weight has shape {:?}, wanted (out, in)", w.shape())));
+        return Err(Error::shape(format!(
+            "linear: weight has shape {:?}, wanted (out, in)",
+            w.shape()
+        )));
     };
     if x.shape().last() != Some(&inner) {
         return Err(Error::shape(format!(
@@ -22,6 +25,9 @@ pub fn linear(x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     match bias {
         None => Ok(y),
         Some(b) if b.shape() == [out] => e::add(&y, b),
-        Some(b) => Err(Error::shape(format!("linear: bias has shape {:?}, wanted [{out}]", b.shape()))),
+        Some(b) => Err(Error::shape(format!(
+            "linear: bias has shape {:?}, wanted [{out}]",
+            b.shape()
+        ))),
     }
 }

@@ -37,7 +37,9 @@ impl Conv2dBackwardInput {
     /// The sizes of the convolution whose gradient this is.
     fn sizes(&self, dy: &[usize], w: &[usize]) -> Result<Conv2dShape> {
         let (&[batch, out_c, out_h, out_w], &[weight_out, group_in, ..]) = (dy, w) else {
-            return Err(Error::shape(format!("{NAME}: wanted a gradient and a weight of 4 axes, got {dy:?} and {w:?}")));
+            return Err(Error::shape(format!(
+                "{NAME}: wanted a gradient and a weight of 4 axes, got {dy:?} and {w:?}"
+            )));
         };
         let x = [batch, group_in * self.groups, self.size[0], self.size[1]];
         let sizes = self.form().sizes(NAME, &x, w)?;
@@ -64,19 +66,33 @@ impl Op for Conv2dBackwardInput {
         let [dy, w] = arity(self, inputs)?;
         check_dtypes(NAME, &dy, &w)?;
         let sizes = self.sizes(&dy.shape, &w.shape)?;
-        Ok(vec![Meta::new(dy.dtype, [sizes.batch, sizes.in_c, sizes.in_h, sizes.in_w])])
+        Ok(vec![Meta::new(
+            dy.dtype,
+            [sizes.batch, sizes.in_c, sizes.in_h, sizes.in_w],
+        )])
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp { inputs: &[0, 1], outputs: &[] }
+        Gradient::Vjp {
+            inputs: &[0, 1],
+            outputs: &[],
+        }
     }
 
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
         let (dy, w, g) = (&vjp.inputs[0], &vjp.inputs[1], vjp.grad(0)?);
         let sizes = self.sizes(dy.shape(), w.shape())?;
         let form = self.form().explicit(&sizes);
-        let to_dy = if vjp.needs[0] { Some(super::conv2d(&form, &g, w, None)?) } else { None };
-        let to_w = if vjp.needs[1] { Some(backward_weight::record(&form, &g, dy, &sizes)?) } else { None };
+        let to_dy = if vjp.needs[0] {
+            Some(super::conv2d(&form, &g, w, None)?)
+        } else {
+            None
+        };
+        let to_w = if vjp.needs[1] {
+            Some(backward_weight::record(&form, &g, dy, &sizes)?)
+        } else {
+            None
+        };
         Ok(vec![to_dy, to_w])
     }
 
@@ -91,39 +107,70 @@ impl Op for Conv2dBackwardInput {
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let sizes = self.sizes(call.shape(0), call.shape(1))?;
         if call.dtype(0) == DType::F64 {
-            kernel::backward_input_generic(&sizes, call.slice::<f64>(0)?, call.slice(1)?, call.out(0)?);
+            kernel::backward_input_generic(
+                &sizes,
+                call.slice::<f64>(0)?,
+                call.slice(1)?,
+                call.out(0)?,
+            );
             return Ok(());
         }
         let isa = Isa::current();
-        let (dy, w, dx) = (call.slice::<f32>(0)?, call.slice::<f32>(1)?, call.out::<f32>(0)?);
+        let (dy, w, dx) = (
+            call.slice::<f32>(0)?,
+            call.slice::<f32>(1)?,
+            call.out::<f32>(0)?,
+        );
         // Of a transposed convolution with constant weights, packed once where
         // the packing does not depend on the image.
-        let plain = self.stride == [1, 1] && self.dilation == [1, 1] && self.groups == 1 && sizes.pads == [0; 4];
-        let packed = (plain && call.is_constant(1))
-            .then(|| call.packed(1, packing(isa), || PackedConvWeight::backward_input(isa, &sizes, w)));
-        let weight = packed.as_deref().map_or(ConvWeight::Plain(w), ConvWeight::Packed);
+        let plain = self.stride == [1, 1]
+            && self.dilation == [1, 1]
+            && self.groups == 1
+            && sizes.pads == [0; 4];
+        let packed = (plain && call.is_constant(1)).then(|| {
+            call.packed(1, packing(isa), || {
+                PackedConvWeight::backward_input(isa, &sizes, w)
+            })
+        });
+        let weight = packed
+            .as_deref()
+            .map_or(ConvWeight::Plain(w), ConvWeight::Packed);
         call.with_tail(|tail| kernel::backward_input(isa, &sizes, dy, weight, dx, tail));
         Ok(())
     }
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        let [dy, w] = call.inputs else { return Err(Error::internal("conv2d_backward_input: two inputs")) };
+        let [dy, w] = call.inputs else {
+            return Err(Error::internal("conv2d_backward_input: two inputs"));
+        };
         let sizes = self.sizes(&dy.shape, &w.shape)?;
         let form = self.form().gpu_form(&sizes);
         let tail = e::epilogue(call);
         let output = call.outputs[0].storage;
         let kernels = lamina_gpu::kernels::conv2d_backward_input(
-            dy, w, self.size, &form, output, tail.as_ref(), call.caps,
+            dy,
+            w,
+            self.size,
+            &form,
+            output,
+            tail.as_ref(),
+            call.caps,
         )?;
         Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
-        self.sizes(&inputs[0].shape, &inputs[1].shape).map_or(0, |s| flops_of(&s))
+        self.sizes(&inputs[0].shape, &inputs[1].shape)
+            .map_or(0, |s| flops_of(&s))
     }
 }
 
-pub(super) fn record(form: &Conv2d, dy: &Tensor, w: &Tensor, sizes: &Conv2dShape) -> Result<Tensor> {
+pub(super) fn record(
+    form: &Conv2d,
+    dy: &Tensor,
+    w: &Tensor,
+    sizes: &Conv2dShape,
+) -> Result<Tensor> {
     let op = Conv2dBackwardInput {
         size: [sizes.in_h, sizes.in_w],
         stride: form.stride,
@@ -144,7 +191,8 @@ pub fn conv_transpose2d(
     w: &Tensor,
     bias: Option<&Tensor>,
 ) -> Result<Tensor> {
-    let (&[_, in_c, height, width], &[weight_in, _, kernel_h, kernel_w]) = (x.shape(), w.shape()) else {
+    let (&[_, in_c, height, width], &[weight_in, _, kernel_h, kernel_w]) = (x.shape(), w.shape())
+    else {
         return Err(Error::shape(format!(
             "conv_transpose2d: wanted x and weight of 4 axes, got {:?} and {:?}",
             x.shape(),
@@ -152,10 +200,14 @@ pub fn conv_transpose2d(
         )));
     };
     if in_c != weight_in {
-        return Err(Error::shape(format!("conv_transpose2d: x has {in_c} channels, weight takes {weight_in}")));
+        return Err(Error::shape(format!(
+            "conv_transpose2d: x has {in_c} channels, weight takes {weight_in}"
+        )));
     }
     let Padding::Explicit(pads) = form.padding else {
-        return Err(Error::unsupported("conv_transpose2d: padding must be given in numbers"));
+        return Err(Error::unsupported(
+            "conv_transpose2d: padding must be given in numbers",
+        ));
     };
     if (0..2).any(|axis| output_padding[axis] >= form.stride[axis].max(form.dilation[axis])) {
         return Err(Error::argument(format!(
@@ -163,10 +215,18 @@ pub fn conv_transpose2d(
         )));
     }
     let size = |n: usize, kernel: usize, axis: usize| {
-        ((n.max(1) - 1) * form.stride[axis] + form.dilation[axis] * (kernel.max(1) - 1) + 1 + output_padding[axis])
+        ((n.max(1) - 1) * form.stride[axis]
+            + form.dilation[axis] * (kernel.max(1) - 1)
+            + 1
+            + output_padding[axis])
             .checked_sub(pads[axis] + pads[axis + 2])
             .filter(|&n| n > 0)
-            .ok_or_else(|| Error::shape(format!("conv_transpose2d: padding {pads:?} leaves nothing of axis {}", axis + 2)))
+            .ok_or_else(|| {
+                Error::shape(format!(
+                    "conv_transpose2d: padding {pads:?} leaves nothing of axis {}",
+                    axis + 2
+                ))
+            })
     };
     let op = Conv2dBackwardInput {
         size: [size(height, kernel_h, 0)?, size(width, kernel_w, 1)?],

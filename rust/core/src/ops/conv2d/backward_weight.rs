@@ -35,7 +35,9 @@ impl Conv2dBackwardWeight {
     /// The sizes of the convolution whose gradient this is.
     fn sizes(&self, x: &[usize], dy: &[usize]) -> Result<Conv2dShape> {
         let (&[batch, in_c, ..], &[dy_batch, out_c, out_h, out_w]) = (x, dy) else {
-            return Err(Error::shape(format!("{NAME}: wanted an input and a gradient of 4 axes, got {x:?} and {dy:?}")));
+            return Err(Error::shape(format!(
+                "{NAME}: wanted an input and a gradient of 4 axes, got {x:?} and {dy:?}"
+            )));
         };
         let w = [out_c, in_c / self.groups.max(1), self.size[0], self.size[1]];
         let sizes = self.form().sizes(NAME, x, &w)?;
@@ -62,19 +64,38 @@ impl Op for Conv2dBackwardWeight {
         let [x, dy] = arity(self, inputs)?;
         check_dtypes(NAME, &x, &dy)?;
         let sizes = self.sizes(&x.shape, &dy.shape)?;
-        Ok(vec![Meta::new(x.dtype, [sizes.out_c, sizes.group_in(), sizes.kernel_h, sizes.kernel_w])])
+        Ok(vec![Meta::new(
+            x.dtype,
+            [
+                sizes.out_c,
+                sizes.group_in(),
+                sizes.kernel_h,
+                sizes.kernel_w,
+            ],
+        )])
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp { inputs: &[0, 1], outputs: &[] }
+        Gradient::Vjp {
+            inputs: &[0, 1],
+            outputs: &[],
+        }
     }
 
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
         let (x, dy, g) = (&vjp.inputs[0], &vjp.inputs[1], vjp.grad(0)?);
         let sizes = self.sizes(x.shape(), dy.shape())?;
         let form = self.form().explicit(&sizes);
-        let to_x = if vjp.needs[0] { Some(backward_input::record(&form, dy, &g, &sizes)?) } else { None };
-        let to_dy = if vjp.needs[1] { Some(super::conv2d(&form, x, &g, None)?) } else { None };
+        let to_x = if vjp.needs[0] {
+            Some(backward_input::record(&form, dy, &g, &sizes)?)
+        } else {
+            None
+        };
+        let to_dy = if vjp.needs[1] {
+            Some(super::conv2d(&form, x, &g, None)?)
+        } else {
+            None
+        };
         Ok(vec![to_x, to_dy])
     }
 
@@ -91,27 +112,47 @@ impl Op for Conv2dBackwardWeight {
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let sizes = self.sizes(call.shape(0), call.shape(1))?;
         if call.dtype(0) == DType::F64 {
-            kernel::backward_weight_generic(&sizes, call.slice::<f64>(0)?, call.slice(1)?, call.out(0)?);
+            kernel::backward_weight_generic(
+                &sizes,
+                call.slice::<f64>(0)?,
+                call.slice(1)?,
+                call.out(0)?,
+            );
         } else {
-            kernel::backward_weight(Isa::current(), &sizes, call.slice(0)?, call.slice(1)?, call.out(0)?);
+            kernel::backward_weight(
+                Isa::current(),
+                &sizes,
+                call.slice(0)?,
+                call.slice(1)?,
+                call.out(0)?,
+            );
         }
         Ok(())
     }
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        let [x, dy] = call.inputs else { return Err(Error::internal("conv2d_backward_weight: two inputs")) };
+        let [x, dy] = call.inputs else {
+            return Err(Error::internal("conv2d_backward_weight: two inputs"));
+        };
         let sizes = self.sizes(&x.shape, &dy.shape)?;
         let form = self.form().gpu_form(&sizes);
-        let kernels = lamina_gpu::kernels::conv2d_backward_weight(x, dy, self.size, &form, call.caps)?;
+        let kernels =
+            lamina_gpu::kernels::conv2d_backward_weight(x, dy, self.size, &form, call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
-        self.sizes(&inputs[0].shape, &inputs[1].shape).map_or(0, |s| flops_of(&s))
+        self.sizes(&inputs[0].shape, &inputs[1].shape)
+            .map_or(0, |s| flops_of(&s))
     }
 }
 
-pub(super) fn record(form: &Conv2d, x: &Tensor, dy: &Tensor, sizes: &Conv2dShape) -> Result<Tensor> {
+pub(super) fn record(
+    form: &Conv2d,
+    x: &Tensor,
+    dy: &Tensor,
+    sizes: &Conv2dShape,
+) -> Result<Tensor> {
     let op = Conv2dBackwardWeight {
         size: [sizes.kernel_h, sizes.kernel_w],
         stride: form.stride,

@@ -16,7 +16,9 @@ use super::padding::{Padding, Window};
 use super::{elementwise as e, views};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
-use crate::op::{Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype};
+use crate::op::{
+    Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::conv2d::{Conv2dShape, ConvWeight, PackedConvWeight};
 use lamina_kernels::{Isa, conv2d as kernel};
@@ -89,7 +91,10 @@ impl Conv2d {
 
     /// The same with its padding in numbers, for the gradients.
     fn explicit(&self, sizes: &Conv2dShape) -> Conv2d {
-        Conv2d { padding: Padding::Explicit(sizes.pads), ..self.clone() }
+        Conv2d {
+            padding: Padding::Explicit(sizes.pads),
+            ..self.clone()
+        }
     }
 }
 
@@ -97,7 +102,10 @@ impl Conv2d {
 fn check_dtypes(op: &str, x: &Meta, w: &Meta) -> Result<()> {
     want_dtype(op, "x", x.dtype, FLOATS)?;
     if x.dtype != w.dtype {
-        return Err(Error::dtype(format!("{op}: x is {}, weight {}; cast one first", x.dtype, w.dtype)));
+        return Err(Error::dtype(format!(
+            "{op}: x is {}, weight {}; cast one first",
+            x.dtype, w.dtype
+        )));
     }
     Ok(())
 }
@@ -121,19 +129,33 @@ impl Op for Conv2d {
         let [x, w] = arity(self, inputs)?;
         check_dtypes("conv2d", &x, &w)?;
         let sizes = self.sizes("conv2d", &x.shape, &w.shape)?;
-        Ok(vec![Meta::new(x.dtype, [sizes.batch, sizes.out_c, sizes.out_h(), sizes.out_w()])])
+        Ok(vec![Meta::new(
+            x.dtype,
+            [sizes.batch, sizes.out_c, sizes.out_h(), sizes.out_w()],
+        )])
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp { inputs: &[0, 1], outputs: &[] }
+        Gradient::Vjp {
+            inputs: &[0, 1],
+            outputs: &[],
+        }
     }
 
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
         let (x, w, g) = (&vjp.inputs[0], &vjp.inputs[1], vjp.grad(0)?);
         let sizes = self.sizes("conv2d", x.shape(), w.shape())?;
         let form = self.explicit(&sizes);
-        let dx = if vjp.needs[0] { Some(backward_input::record(&form, &g, w, &sizes)?) } else { None };
-        let dw = if vjp.needs[1] { Some(backward_weight::record(&form, x, &g, &sizes)?) } else { None };
+        let dx = if vjp.needs[0] {
+            Some(backward_input::record(&form, &g, w, &sizes)?)
+        } else {
+            None
+        };
+        let dw = if vjp.needs[1] {
+            Some(backward_weight::record(&form, x, &g, &sizes)?)
+        } else {
+            None
+        };
         Ok(vec![dx, dw])
     }
 
@@ -152,27 +174,44 @@ impl Op for Conv2d {
             return Ok(());
         }
         let isa = Isa::current();
-        let (x, w, y) = (call.slice::<f32>(0)?, call.slice::<f32>(1)?, call.out::<f32>(0)?);
-        let packed = call
-            .is_constant(1)
-            .then(|| call.packed(1, packing(isa, sizes.groups), || PackedConvWeight::forward(isa, &sizes, w)));
-        let weight = packed.as_deref().map_or(ConvWeight::Plain(w), ConvWeight::Packed);
+        let (x, w, y) = (
+            call.slice::<f32>(0)?,
+            call.slice::<f32>(1)?,
+            call.out::<f32>(0)?,
+        );
+        let packed = call.is_constant(1).then(|| {
+            call.packed(1, packing(isa, sizes.groups), || {
+                PackedConvWeight::forward(isa, &sizes, w)
+            })
+        });
+        let weight = packed
+            .as_deref()
+            .map_or(ConvWeight::Plain(w), ConvWeight::Packed);
         call.with_tail(|tail| kernel::forward(isa, &sizes, x, weight, y, tail));
         Ok(())
     }
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        let [x, w] = call.inputs else { return Err(Error::internal("conv2d: two inputs")) };
+        let [x, w] = call.inputs else {
+            return Err(Error::internal("conv2d: two inputs"));
+        };
         let sizes = self.sizes("conv2d", &x.shape, &w.shape)?;
         let tail = e::epilogue(call);
         let form = self.gpu_form(&sizes);
-        let kernels =
-            lamina_gpu::kernels::conv2d(x, w, &form, call.outputs[0].storage, tail.as_ref(), call.caps)?;
+        let kernels = lamina_gpu::kernels::conv2d(
+            x,
+            w,
+            &form,
+            call.outputs[0].storage,
+            tail.as_ref(),
+            call.caps,
+        )?;
         Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
-        self.sizes("conv2d", &inputs[0].shape, &inputs[1].shape).map_or(0, |s| flops_of(&s))
+        self.sizes("conv2d", &inputs[0].shape, &inputs[1].shape)
+            .map_or(0, |s| flops_of(&s))
     }
 }
 
@@ -196,7 +235,9 @@ pub fn conv2d(form: &Conv2d, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> R
 }
 
 fn add_channel_bias(op: &str, y: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let Some(bias) = bias else { return Ok(y.clone()) };
+    let Some(bias) = bias else {
+        return Ok(y.clone());
+    };
     let channels = y.shape()[1];
     if bias.shape() != [channels] {
         return Err(Error::shape(format!(
