@@ -168,11 +168,23 @@ impl<'a> CpuCall<'a> {
             return body(None);
         };
         // Register 0 is the product's piece itself; its place is not read.
-        let own = elementwise::Operand { ptr: std::ptr::null(), strides: &self.outputs[0].layout.strides };
-        let operands: Vec<elementwise::Operand<'_>> = std::iter::once(own).chain(tail.inputs.iter().map(operand)).collect();
+        let own = elementwise::Operand {
+            ptr: std::ptr::null(),
+            strides: &self.outputs[0].layout.strides,
+        };
+        let operands: Vec<elementwise::Operand<'_>> = std::iter::once(own)
+            .chain(tail.inputs.iter().map(operand))
+            .collect();
         // SAFETY: operands are laid out for the output's shape and live as
         // long as this call; a piece is the output's own range.
-        let bound = unsafe { elementwise::Bound::new(lamina_kernels::Isa::current(), tail.chain, self.out_shape(0), &operands) };
+        let bound = unsafe {
+            elementwise::Bound::new(
+                lamina_kernels::Isa::current(),
+                tail.chain,
+                self.out_shape(0),
+                &operands,
+            )
+        };
         // SAFETY: as above.
         let apply = |start: usize, piece: &mut [f32]| unsafe { bound.run_range(start, piece) };
         body(Some(&apply))

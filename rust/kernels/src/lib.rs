@@ -12,8 +12,10 @@ pub mod math;
 pub mod matmul;
 pub mod number;
 pub mod pool;
+pub mod reduce;
 pub mod scratch;
 pub mod simd;
+pub mod softmax;
 pub mod view;
 
 pub use chain::{Chain, Func, Instr, Reg};

@@ -17,8 +17,8 @@ pub trait Number: Element + Default {
     fn minus(self, other: Self) -> Self;
     fn times(self, other: Self) -> Self;
     fn is_nan(self) -> bool;
-    /// From a count, in the type's own arithmetic.
-    fn from_count(n: usize) -> Self;
+    /// Divided by a count, at least 1; integers truncate.
+    fn over(self, n: usize) -> Self;
 }
 
 macro_rules! integers {
@@ -45,8 +45,8 @@ macro_rules! integers {
                 false
             }
             #[inline(always)]
-            fn from_count(n: usize) -> Self {
-                n as $t
+            fn over(self, n: usize) -> Self {
+                (self as i128 / n as i128) as $t
             }
         }
     )*};
@@ -100,8 +100,8 @@ macro_rules! floats {
                 self != self
             }
             #[inline(always)]
-            fn from_count(n: usize) -> Self {
-                n as $t
+            fn over(self, n: usize) -> Self {
+                self / n as $t
             }
         }
         impl Float for $t {

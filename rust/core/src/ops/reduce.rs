@@ -8,7 +8,8 @@ use crate::node::record_one;
 use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::Func;
-use lamina_kernels::reduce::Reduce as Kind;
+use lamina_kernels::Isa;
+use lamina_kernels::reduce::Reduction as Kind;
 
 params! {
     /// Which axes go (all when None), and whether they stay with size 1.
@@ -135,7 +136,7 @@ impl Op for Reduce {
                 match call.dtype(0) {
                     $(DType::$dtype => {
                         let (x, out) = (call.slice::<$ty>(0)?, call.out::<$ty>(0)?);
-                        lamina_kernels::reduce::reduce(self.kind, x, call.shape(0), &axes, out);
+                        lamina_kernels::reduce::reduce(Isa::current(), self.kind, x, call.shape(0), &axes, out);
                     })*
                     other => return Err(Error::internal(format!("{}: no kernel for {other}", call.op))),
                 }

@@ -94,30 +94,12 @@ impl Op for Softmax {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        let [outer, n, inner] = self.split(call.shape(0))?;
+        let (isa, dims) = (Isa::current(), self.split(call.shape(0))?);
         match (call.dtype(0), self.log) {
-            (DType::F64, false) => {
-                kernel::softmax_generic(call.slice::<f64>(0)?, outer, n, inner, call.out(0)?)
-            }
-            (DType::F64, true) => {
-                kernel::log_softmax_generic(call.slice::<f64>(0)?, outer, n, inner, call.out(0)?)
-            }
-            (_, false) => kernel::softmax(
-                Isa::current(),
-                call.slice(0)?,
-                outer,
-                n,
-                inner,
-                call.out(0)?,
-            ),
-            (_, true) => kernel::log_softmax(
-                Isa::current(),
-                call.slice(0)?,
-                outer,
-                n,
-                inner,
-                call.out(0)?,
-            ),
+            (DType::F64, false) => kernel::softmax::<f64>(isa, call.slice(0)?, dims, call.out(0)?),
+            (DType::F64, true) => kernel::log_softmax::<f64>(isa, call.slice(0)?, dims, call.out(0)?),
+            (_, false) => kernel::softmax::<f32>(isa, call.slice(0)?, dims, call.out(0)?),
+            (_, true) => kernel::log_softmax::<f32>(isa, call.slice(0)?, dims, call.out(0)?),
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::{Builder, sample};
 use crate::ops::inputs;
 use crate::ops::reduce::{Axes, reduce};
-use lamina_kernels::reduce::Reduce as Kind;
+use lamina_kernels::reduce::Reduction as Kind;
 
 pub(super) fn entries(b: &mut Builder) {
     for (name, kind) in [
