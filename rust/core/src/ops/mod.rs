@@ -10,7 +10,6 @@ pub mod matmul;
 pub mod padding;
 pub mod reduce;
 pub mod scatter_slice;
-pub mod softmax;
 pub mod transfer;
 pub mod views;
 
