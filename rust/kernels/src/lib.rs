@@ -15,6 +15,7 @@ pub mod pool;
 pub mod reduce;
 pub mod scratch;
 pub mod simd;
+pub mod softmax;
 pub mod view;
 
 pub use chain::{Chain, Func, Instr, Reg};
