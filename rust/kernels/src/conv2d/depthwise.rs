@@ -289,7 +289,12 @@ fn input_phase(
         for (value, tap) in weight.iter_mut().zip(&phase.kernel) {
             *value = w[out * kernel + tap];
         }
-        let (copy, weight, out) = (&copy, &weight, &mut sum);
+        let (copy, weight) = (&copy, &weight);
+        let out = if shape.stride == [1, 1] {
+            &mut *to
+        } else {
+            &mut *sum
+        };
         dispatch(
             isa,
             Plane {
@@ -301,7 +306,9 @@ fn input_phase(
             },
         );
     }
-    scatter(&sum, halo.grid[1], phase.first, shape, to);
+    if shape.stride != [1, 1] {
+        scatter(&sum, halo.grid[1], phase.first, shape, to);
+    }
 }
 
 pub(super) fn backward_weight(

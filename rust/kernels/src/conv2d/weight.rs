@@ -2,8 +2,10 @@
 
 use super::shape::Conv2dShape;
 use crate::isa::Isa;
-use crate::matmul::pack::Raw;
+use crate::matmul::block::{k_range, k_ranges, row_panel, row_panels};
+use crate::matmul::pack::{Raw, transpose};
 use crate::matmul::pack_all::{Job, pack_all};
+use crate::pool::{DisjointMut, parallel_for};
 use crate::scratch::{AlignedBuf, Scratch};
 
 /// A weight, packed or as it is (out_c, in_c / groups, kernel_h, kernel_w).
@@ -205,39 +207,74 @@ fn pack_backward_input(isa: Isa, shape: &Conv2dShape, w: &[f32], dst: &mut [f32]
         return;
     }
     let phases = Phase::all(shape);
-    let mut turned = Scratch::take(group);
-    for (w, dst) in w.chunks_exact(group).zip(dst.chunks_exact_mut(group)) {
-        let mut at = 0;
+    for (w, mut dst) in w.chunks_exact(group).zip(dst.chunks_exact_mut(group)) {
         for phase in &phases {
-            let k = outs * phase.kernel.len();
-            let mut values = turned.iter_mut();
-            for input in 0..m {
-                for output in 0..outs {
-                    let from = &w[(output * m + input) * taps..][..taps];
-                    for (tap, value) in phase.kernel.iter().zip(&mut values) {
-                        *value = from[*tap];
-                    }
-                }
+            let (this, rest) = dst.split_at_mut(m * outs * phase.kernel.len());
+            dst = rest;
+            if let [tap] = phase.kernel[..] {
+                let raw = Raw {
+                    start: w[tap..].as_ptr(),
+                    row_stride: taps,
+                    col_stride: m * taps,
+                };
+                pack_all(
+                    isa,
+                    outs,
+                    Some(Job {
+                        raw,
+                        range: 0..m,
+                        dst: this,
+                    }),
+                    None,
+                );
+            } else {
+                pack_phase(isa, w, m, taps, &phase.kernel, this);
             }
-            let raw = Raw {
-                start: turned.as_ptr(),
-                row_stride: k,
-                col_stride: 1,
-            };
-            let dst = &mut dst[at..at + m * k];
-            pack_all(
-                isa,
-                k,
-                Some(Job {
-                    raw,
-                    range: 0..m,
-                    dst,
-                }),
-                None,
-            );
-            at += m * k;
         }
     }
+}
+
+/// A phase of one group: for every output channel, the tile's input channels
+/// by taps turned into taps by input channels.
+fn pack_phase(isa: Isa, w: &[f32], m: usize, taps: usize, kernel: &[usize], dst: &mut [f32]) {
+    if dst.is_empty() {
+        return;
+    }
+    let (len, k) = (kernel.len(), dst.len() / m);
+    let all = row_panels(isa, m);
+    let dst = DisjointMut::new(dst);
+    parallel_for(all, &|tile| {
+        let rows = row_panel(all, m, tile);
+        let height = rows.len();
+        for block in 0..k_ranges(k) {
+            let range = k_range(k, block);
+            let start = range.start * m + rows.start * range.len();
+            // SAFETY: panels do not overlap.
+            let panel = unsafe { dst.slice(start..start + height * range.len()) };
+            let mut at = range.start;
+            while at < range.end {
+                let (out, tap) = (at / len, at % len);
+                let count = (len - tap).min(range.end - at);
+                let from = &w[(out * m + rows.start) * taps..][..height * taps];
+                let to = &mut panel[(at - range.start) * height..][..count * height];
+                if len == taps {
+                    // SAFETY: `height` rows of `taps`, of which `count` from
+                    // `tap` on; `to` is as long as the result.
+                    unsafe {
+                        let from = from[tap..].as_ptr();
+                        transpose(from, taps, to.as_mut_ptr(), height, height, count);
+                    }
+                } else {
+                    for (tap, line) in kernel[tap..].iter().zip(to.chunks_exact_mut(height)) {
+                        for (row, value) in line.iter_mut().enumerate() {
+                            *value = from[row * taps + tap];
+                        }
+                    }
+                }
+                at += count;
+            }
+        }
+    });
 }
 
 /// The input elements (y, x) with y % stride_y == first\[0\] and x % stride_x
