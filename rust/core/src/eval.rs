@@ -58,7 +58,7 @@ pub fn eval(targets: &[Tensor]) -> Result<()> {
         return Ok(());
     }
     let mut capture = Capture::new(wanted.clone(), &[])?;
-    let updates = touched_updates(&capture, &wanted)?;
+    let updates = touched_updates(&capture, &wanted);
     let mut donors: Vec<Option<Tensor>> = vec![None; wanted.len()];
     for update in &updates {
         let donor = update.donor.clone().filter(may_donate);
@@ -132,7 +132,9 @@ fn run(plan: &Plan, capture: &Capture, updates: &[PendingUpdate]) -> Result<()> 
             .as_ref()
             .is_err_and(|e| e.kind == crate::ErrorKind::Interrupted);
         if !stopped_early {
-            given.iter().for_each(|leaf| lose(&leaf.0, why));
+            for leaf in &given {
+                lose(&leaf.0, why);
+            }
         }
     }
     let results = results?;
@@ -185,10 +187,10 @@ fn may_donate(donor: &Tensor) -> bool {
 
 /// The pending cells whose recorded value shares a node with what is
 /// captured, or replaces a leaf of it.
-fn touched_updates(capture: &Capture, wanted: &[Tensor]) -> Result<Vec<PendingUpdate>> {
+fn touched_updates(capture: &Capture, wanted: &[Tensor]) -> Vec<PendingUpdate> {
     let pending = pending_updates();
     if pending.is_empty() {
-        return Ok(pending);
+        return pending;
     }
     let mut touched = Vec::new();
     let mut known: HashMap<u64, bool> = HashMap::new();
@@ -198,7 +200,7 @@ fn touched_updates(capture: &Capture, wanted: &[Tensor]) -> Result<Vec<PendingUp
             touched.push(update);
         }
     }
-    Ok(touched)
+    touched
 }
 
 fn shares(tensor: &Tensor, capture: &Capture, known: &mut HashMap<u64, bool>) -> bool {

@@ -208,11 +208,8 @@ pub fn resolve_axes(op: &str, axes: Option<&[i64]>, rank: usize) -> Result<Vec<u
         .map(|&a| resolve_axis(op, a, rank))
         .collect::<Result<Vec<_>>>()?;
     out.sort_unstable();
-    if let Some(pair) = out.windows(2).find(|p| p[0] == p[1]) {
-        return Err(Error::argument(format!(
-            "{op}: axis {} is given twice",
-            pair[0]
-        )));
+    if let Some([axis, _]) = out.array_windows::<2>().find(|[a, b]| a == b) {
+        return Err(Error::argument(format!("{op}: axis {axis} is given twice")));
     }
     Ok(out)
 }

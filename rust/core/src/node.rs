@@ -147,7 +147,7 @@ pub(crate) fn record_on(op: &OpRef, inputs: &[Tensor], device: Device) -> Result
         id: next_id(),
         op: op.clone(),
         inputs: inputs.to_vec(),
-        outputs: Mutex::new(vec![Weak::new(); metas.len()]),
+        outputs: Mutex::new(metas.iter().map(|_| Weak::new()).collect()),
         metas,
         device,
         site: current_site(),

@@ -71,12 +71,12 @@ fn gradients_of_a_product_and_of_gradients() {
         )
         .unwrap();
         let loss = reduce::sum(&y, &[0, 1], false).unwrap();
-        let first = grad(&[loss], &[x.clone()], None, true).unwrap()[0]
+        let first = grad(&[loss], std::slice::from_ref(&x), None, true).unwrap()[0]
             .clone()
             .unwrap();
         // d/dx sum((x w)^2) = 2 x w w^T, whose sum has gradient 2 w w^T summed over columns.
         let total = reduce::sum(&first, &[0, 1], false).unwrap();
-        let second = grad(&[total], &[x.clone()], None, false).unwrap()[0]
+        let second = grad(&[total], std::slice::from_ref(&x), None, false).unwrap()[0]
             .clone()
             .unwrap();
         let wv = w.to_vec::<f32>().unwrap();
@@ -118,7 +118,7 @@ fn a_training_step_is_one_plan_replayed() {
         let x = ramp(32, &[8, 4], device);
         let truth = tensor(&[1.0, -2.0, 0.5, 3.0], &[4, 1], device);
         let target = matmul::matmul(&x, &truth).unwrap();
-        eval(&[target.clone()]).unwrap();
+        eval(std::slice::from_ref(&target)).unwrap();
         let w = Cell::new(&tensor(&[0.0; 4], &[4, 1], device), true).unwrap();
         let mut losses = Vec::new();
         for _ in 0..3 {

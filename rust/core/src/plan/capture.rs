@@ -129,7 +129,7 @@ impl Capture {
             match self.place(tensor)? {
                 Place::Leaf(i) => put((i as u64) << 1),
                 Place::Output(node, output) => {
-                    put(((node as u64) << 9) | ((output as u64) << 1) | 1)
+                    put(((node as u64) << 9) | ((output as u64) << 1) | 1);
                 }
             }
             Ok(())

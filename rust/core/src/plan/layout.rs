@@ -31,7 +31,7 @@ pub fn layout(graph: &mut Graph) -> Result<Vec<Placed>> {
             let (root, layout) = match seen {
                 Some(layout) => (placed[input].root, layout),
                 None => {
-                    let copy = copy_of(graph, input, &node, &mut copies, &mut placed)?;
+                    let copy = copy_of(graph, input, &node, &mut copies, &mut placed);
                     let layout = rule.view(&placed[copy].layout).ok_or_else(|| {
                         crate::Error::internal(format!(
                             "{}: no view of a contiguous input",
@@ -56,7 +56,7 @@ pub fn layout(graph: &mut Graph) -> Result<Vec<Placed>> {
                     Strides::Contiguous => layout.is_contiguous(),
                 };
                 if !fits {
-                    node.inputs[slot] = copy_of(graph, input, &node, &mut copies, &mut placed)?;
+                    node.inputs[slot] = copy_of(graph, input, &node, &mut copies, &mut placed);
                 }
             }
         }
@@ -71,9 +71,9 @@ fn copy_of(
     like: &Node,
     copies: &mut HashMap<Id, Id>,
     placed: &mut Vec<Placed>,
-) -> Result<Id> {
+) -> Id {
     if let Some(&copy) = copies.get(&id) {
-        return Ok(copy);
+        return copy;
     }
     let meta = graph.meta(id).clone();
     placed.push(Placed {
@@ -90,5 +90,5 @@ fn copy_of(
         site: like.site.clone(),
     });
     copies.insert(id, copy);
-    Ok(copy)
+    copy
 }

@@ -36,7 +36,7 @@ enum Slot {
 
 enum Part {
     Cpu(cpu::CpuPart),
-    Gpu(gpu::GpuPart),
+    Gpu(Box<gpu::GpuPart>),
 }
 
 struct Output {
@@ -167,7 +167,7 @@ impl Plan {
                     });
                 }
             }
-            let near = self.brought(&slots, reads, *device)?;
+            let near = brought(&slots, reads, *device)?;
             let slots = near.as_ref().unwrap_or(&slots);
             match part {
                 Part::Cpu(part) => part.run(slots, &mut |step| observe(at, step))?,
@@ -193,31 +193,30 @@ impl Plan {
             })
             .collect()
     }
+}
 
-    /// The slots with what a part reads brought to its device; None if all
-    /// is there already.
-    fn brought(
-        &self,
-        slots: &[Option<Value>],
-        reads: &[usize],
-        device: Device,
-    ) -> Result<Option<Vec<Option<Value>>>> {
-        let far = |slot: usize| {
-            slots[slot].as_ref().is_some_and(|v| {
-                v.device() != device && !(v.layout.shape.is_empty() && v.device() == Device::Cpu)
-            })
-        };
-        if !reads.iter().any(|&slot| far(slot)) {
-            return Ok(None);
-        }
-        let mut near = slots.to_vec();
-        for &slot in reads.iter().filter(|&&slot| far(slot)) {
-            if let Some(value) = &slots[slot] {
-                near[slot] = Some(value.to_device(device)?);
-            }
-        }
-        Ok(Some(near))
+/// The slots with what a part reads brought to its device; None if all
+/// is there already.
+fn brought(
+    slots: &[Option<Value>],
+    reads: &[usize],
+    device: Device,
+) -> Result<Option<Vec<Option<Value>>>> {
+    let far = |slot: usize| {
+        slots[slot].as_ref().is_some_and(|v| {
+            v.device() != device && !(v.layout.shape.is_empty() && v.device() == Device::Cpu)
+        })
+    };
+    if !reads.iter().any(|&slot| far(slot)) {
+        return Ok(None);
     }
+    let mut near = slots.to_vec();
+    for &slot in reads.iter().filter(|&&slot| far(slot)) {
+        if let Some(value) = &slots[slot] {
+            near[slot] = Some(value.to_device(device)?);
+        }
+    }
+    Ok(Some(near))
 }
 
 /// Gives every value that crosses a border its slot and builds the parts.
@@ -298,12 +297,12 @@ fn assemble(
                     donated,
                     border: &border,
                 };
-                Part::Gpu(gpu::GpuPart::build(
+                Part::Gpu(Box::new(gpu::GpuPart::build(
                     &roots,
                     device,
                     &part.nodes,
                     part.kernels,
-                )?)
+                )?))
             }
         };
         built.push((part, device, reads, makes));

@@ -1,7 +1,6 @@
 //! Compositions: functions that record several ops, shared by Python, ONNX
 //! and gradients.
 
-
 use super::{elementwise as e, matmul, views};
 use crate::{Error, Result, Tensor};
 
