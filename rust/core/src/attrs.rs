@@ -80,6 +80,16 @@ impl Attrs {
         self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v)
     }
 
+    /// Those called `names`, and the rest.
+    pub fn split(&self, names: &[&str]) -> (Attrs, Attrs) {
+        let (own, rest) = self
+            .0
+            .iter()
+            .cloned()
+            .partition(|(name, _)| names.contains(&name.as_str()));
+        (Attrs(own), Attrs(rest))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

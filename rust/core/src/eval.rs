@@ -53,9 +53,28 @@ fn remember(key: u128, plan: &Arc<Plan>) {
 /// Computes `targets`, the pending cells of the graphs they touch, and every
 /// held tensor that reads a value about to be donated.
 pub fn eval(targets: &[Tensor]) -> Result<()> {
+    match planned(targets)? {
+        Some(job) => run(&job),
+        None => Ok(()),
+    }
+}
+
+/// The plan that `eval` would run; None if everything is computed.
+pub fn explain(targets: &[Tensor]) -> Result<Option<Arc<Plan>>> {
+    Ok(planned(targets)?.map(|job| job.plan))
+}
+
+/// An evaluation ready to run.
+struct Job {
+    plan: Arc<Plan>,
+    capture: Capture,
+    updates: Vec<PendingUpdate>,
+}
+
+fn planned(targets: &[Tensor]) -> Result<Option<Job>> {
     let mut wanted: Vec<Tensor> = targets.iter().filter(|t| t.is_pending()).cloned().collect();
     if wanted.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let mut capture = Capture::new(wanted.clone(), &[])?;
     let updates = touched_updates(&capture, &wanted);
@@ -96,11 +115,21 @@ pub fn eval(targets: &[Tensor]) -> Result<()> {
             plan
         }
     };
-    run(&plan, &capture, &updates)
+    Ok(Some(Job {
+        plan,
+        capture,
+        updates,
+    }))
 }
 
 /// Runs `plan` on the captured leaves and gives the results out.
-fn run(plan: &Plan, capture: &Capture, updates: &[PendingUpdate]) -> Result<()> {
+fn run(
+    Job {
+        plan,
+        capture,
+        updates,
+    }: &Job,
+) -> Result<()> {
     let inputs = capture
         .leaves
         .iter()

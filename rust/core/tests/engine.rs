@@ -170,3 +170,110 @@ fn a_donated_value_is_gone_and_says_so() {
             .all(|(s, r)| (s - r - 1.0).abs() < 1e-6)
     );
 }
+
+/// y\[n, o, i, j\] by loops.
+fn conv_loops(
+    x: &[f32],
+    w: &[f32],
+    [n, c, h, wd]: [usize; 4],
+    [o, k]: [usize; 2],
+    pad: usize,
+    stride: usize,
+) -> Vec<f64> {
+    let (oh, ow) = (
+        (h + 2 * pad - k) / stride + 1,
+        (wd + 2 * pad - k) / stride + 1,
+    );
+    let mut y = vec![0.0; n * o * oh * ow];
+    for b in 0..n {
+        for f in 0..o {
+            for i in 0..oh {
+                for j in 0..ow {
+                    let mut sum = 0.0;
+                    for ch in 0..c {
+                        for u in 0..k {
+                            for v in 0..k {
+                                let (r, s) = (i * stride + u, j * stride + v);
+                                if r >= pad && s >= pad && r - pad < h && s - pad < wd {
+                                    sum +=
+                                        f64::from(x[((b * c + ch) * h + r - pad) * wd + s - pad])
+                                            * f64::from(w[((f * c + ch) * k + u) * k + v]);
+                                }
+                            }
+                        }
+                    }
+                    y[((b * o + f) * oh + i) * ow + j] = sum;
+                }
+            }
+        }
+    }
+    y
+}
+
+#[test]
+fn convolution_with_bias_and_relu_is_one_step_and_its_gradients_agree() {
+    for device in devices() {
+        let (xs, ws) = ([2, 3, 9, 7], [4, 3, 3, 3]);
+        let x = ramp(2 * 3 * 63, &xs, device);
+        let w = ramp(4 * 27, &ws, device);
+        let bias = tensor(&[0.1, -0.2, 0.3, 0.0], &[4], device);
+        let attrs = Attrs::new()
+            .with("stride", vec![2i64, 2])
+            .with("padding", 1i64);
+        x.set_requires_grad(true).unwrap();
+        w.set_requires_grad(true).unwrap();
+        let y = record("conv2d", &[x.clone(), w.clone(), bias], &attrs)
+            .unwrap()
+            .remove(0);
+        let y = record("relu", &[y], &Attrs::new()).unwrap().remove(0);
+        let want: Vec<f64> = {
+            let (xv, wv) = (x.to_vec::<f32>().unwrap(), w.to_vec::<f32>().unwrap());
+            let b = [0.1, -0.2, 0.3, 0.0];
+            let y = conv_loops(&xv, &wv, xs, [4, 3], 1, 2);
+            y.iter()
+                .enumerate()
+                .map(|(i, v)| (v + b[i / 20 % 4]).max(0.0))
+                .collect()
+        };
+        let steps = lamina_core::explain(std::slice::from_ref(&y))
+            .unwrap()
+            .unwrap();
+        assert_eq!(steps.steps().len(), 1, "{:?}", steps.steps());
+        let loss = reduce::sum(&e::mul(&y, &y).unwrap(), &[0, 1, 2, 3], false).unwrap();
+        let grads = grad(&[loss], &[x.clone(), w.clone()], None, false).unwrap();
+        let got = y.to_vec::<f32>().unwrap();
+        for (g, w) in got.iter().zip(&want) {
+            assert!((f64::from(*g) - w).abs() < 1e-4, "{device} {g} {w}");
+        }
+        // d/dw sum(y^2) = sum 2 y dy/dw: by a difference in one weight.
+        let dw = grads[1].clone().unwrap().to_vec::<f32>().unwrap();
+        let (xv, mut wv) = (x.to_vec::<f32>().unwrap(), w.to_vec::<f32>().unwrap());
+        let at = 31;
+        let total = |wv: &[f32]| -> f64 {
+            let b = [0.1, -0.2, 0.3, 0.0];
+            conv_loops(&xv, wv, xs, [4, 3], 1, 2)
+                .iter()
+                .enumerate()
+                .map(|(i, v)| (v + b[i / 20 % 4]).max(0.0).powi(2))
+                .sum()
+        };
+        wv[at] += 0.01;
+        let up = total(&wv);
+        wv[at] -= 0.02;
+        let slope = (up - total(&wv)) / 0.02;
+        assert!(
+            (f64::from(dw[at]) - slope).abs() < 0.02 * slope.abs().max(1.0),
+            "{device} {} {slope}",
+            dw[at]
+        );
+        assert!(
+            grads[0]
+                .clone()
+                .unwrap()
+                .to_vec::<f32>()
+                .unwrap()
+                .iter()
+                .any(|v| *v != 0.0)
+        );
+    }
+}

@@ -10,6 +10,7 @@ pub mod matmul;
 pub mod padding;
 pub mod reduce;
 pub mod scatter_slice;
+pub mod softmax;
 pub mod transfer;
 pub mod views;
 

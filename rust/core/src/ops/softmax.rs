@@ -97,7 +97,9 @@ impl Op for Softmax {
         let (isa, dims) = (Isa::current(), self.split(call.shape(0))?);
         match (call.dtype(0), self.log) {
             (DType::F64, false) => kernel::softmax::<f64>(isa, call.slice(0)?, dims, call.out(0)?),
-            (DType::F64, true) => kernel::log_softmax::<f64>(isa, call.slice(0)?, dims, call.out(0)?),
+            (DType::F64, true) => {
+                kernel::log_softmax::<f64>(isa, call.slice(0)?, dims, call.out(0)?);
+            }
             (_, false) => kernel::softmax::<f32>(isa, call.slice(0)?, dims, call.out(0)?),
             (_, true) => kernel::log_softmax::<f32>(isa, call.slice(0)?, dims, call.out(0)?),
         }

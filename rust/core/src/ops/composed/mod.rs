@@ -1,6 +1,8 @@
 //! Compositions: functions that record several ops, shared by Python, ONNX
 //! and gradients.
 
+pub mod losses;
+
 use super::{elementwise as e, matmul, views};
 use crate::{Error, Result, Tensor};
 

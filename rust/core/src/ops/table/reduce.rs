@@ -3,6 +3,7 @@
 use super::{Builder, sample};
 use crate::ops::inputs;
 use crate::ops::reduce::{Axes, reduce};
+use crate::ops::softmax::Softmax;
 use lamina_kernels::reduce::Reduction as Kind;
 
 pub(super) fn entries(b: &mut Builder) {
@@ -18,4 +19,6 @@ pub(super) fn entries(b: &mut Builder) {
             Ok(vec![reduce(kind, &x, Axes::from_attrs(name, attrs)?)?])
         });
     }
+    b.op("softmax", sample(&[&[2, 3, 4]]), Softmax::from_attrs);
+    b.op("log_softmax", sample(&[&[2, 3, 4]]), Softmax::from_attrs);
 }
