@@ -11,6 +11,7 @@ pub mod isa;
 pub mod math;
 pub mod matmul;
 pub mod number;
+pub mod philox;
 pub mod pool;
 pub mod reduce;
 pub mod scratch;
