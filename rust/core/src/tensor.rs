@@ -100,7 +100,10 @@ pub(crate) fn held_pending() -> Vec<Tensor> {
         .map(Tensor)
         .collect();
     drop(held);
-    all.into_iter().filter(Tensor::is_pending).collect()
+    let mut pending: Vec<Tensor> = all.into_iter().filter(Tensor::is_pending).collect();
+    // In recorded order: the same step makes the same plan.
+    pending.sort_unstable_by_key(Tensor::id);
+    pending
 }
 
 pub(crate) fn forget_held(id: u64) {
