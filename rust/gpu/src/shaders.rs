@@ -11,14 +11,22 @@ macro_rules! shader {
 
 /// Templates, by the name that kernels render them by.
 pub(crate) const TEMPLATES: &[(&str, &str)] = &[
+    shader!("common/fetch_index"),
+    shader!("common/quads"),
+    shader!("concat"),
     shader!("conv2d"),
     shader!("conv2d_backward_weight"),
     shader!("conv2d_backward_weight_direct"),
     shader!("conv2d_direct"),
     shader!("elementwise"),
+    shader!("gather"),
+    shader!("gather_backward"),
     shader!("gemm"),
     shader!("matmul"),
+    shader!("scatter_slice"),
     shader!("sum_splits"),
+    shader!("take"),
+    shader!("take_backward"),
     shader!("tree_sum"),
 ];
 

@@ -7,6 +7,7 @@ pub mod conv2d;
 pub mod copy;
 pub mod dtype;
 pub mod elementwise;
+pub mod gather;
 pub mod isa;
 pub mod math;
 pub mod matmul;

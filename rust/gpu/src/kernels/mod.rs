@@ -4,21 +4,28 @@
 //! picks tile sizes and grid, and describes the call with [`Kernel`]: the same list of bindings
 //! gives the WGSL declarations, the access rules and the arguments.
 
+mod concat;
 mod conv2d;
 mod conv2d_backward_input;
 mod conv2d_backward_weight;
 mod copy;
 mod elementwise;
 mod finish;
+mod gather;
 mod gemm;
 mod matmul;
+mod quads;
+mod scatter_slice;
 
+pub use concat::concat;
 pub use conv2d::{Conv2d, conv2d};
 pub use conv2d_backward_input::conv2d_backward_input;
 pub use conv2d_backward_weight::conv2d_backward_weight;
 pub use copy::copy;
 pub use elementwise::elementwise;
+pub use gather::{gather, gather_backward, scatter, take, take_backward};
 pub use matmul::matmul;
+pub use scatter_slice::scatter_slice;
 
 use std::{collections::BTreeMap, fmt::Write};
 

@@ -1,0 +1,14 @@
+// Elements of an axis by index: x (outer, axis, inner), indices and output (outer, count, inner).
+
+${ header }
+# include "common/fetch_index"
+
+fn element(index: u32) -> ${ value } {
+    let column = index % params.inner;
+    let outer = index / params.inner / params.count;
+    let place = fetch_index(params.index_offset + index, params.axis);
+    let at = params.offset + (outer * params.axis + place) * params.inner + column;
+    return ${ load };
+}
+
+# include "common/quads"
