@@ -165,7 +165,7 @@ mod tests {
             let g: Vec<f64> = (0..outer * count * inner).map(|i| (i * i) as f64).collect();
             let few = resolve(&indices(count, axis), axis).unwrap();
             let each = resolve(&indices(g.len(), axis), axis).unwrap();
-            let mut got = vec![vec![-1.0; g.len()], vec![-1.0; g.len()]];
+            let mut got = [vec![-1.0; g.len()], vec![-1.0; g.len()]];
             take(&x, dims, &few, &mut got[0]);
             gather(&x, dims, count, &each, &mut got[1]);
             let mut sums = vec![vec![0.0; x.len()], vec![0.0; x.len()], x.clone()];
