@@ -415,7 +415,7 @@ impl Tensor {
             return Ok(self.clone());
         }
         if self.dtype() == DType::F64 && device != Device::Cpu {
-            return Err(Error::device(format!(
+            return Err(Error::unsupported(format!(
                 "to: float64 does not exist on {device}; cast to float32 first"
             )));
         }

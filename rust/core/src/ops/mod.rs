@@ -45,13 +45,22 @@ pub fn record_operands(name: &str, operands: &[Operand], attrs: &Attrs) -> Resul
             Operand::Number(_) => None,
         })
         .reduce(promote);
-    let tensors: Vec<Tensor> = operands
+    // Beside a Python float, integers and bool become the default float.
+    let to_float = strong.is_some_and(|d| !d.is_float())
+        && operands
+            .iter()
+            .any(|o| matches!(o, Operand::Number(Number::Float(_))));
+    let tensors = operands
         .iter()
-        .map(|o| match o {
-            Operand::Tensor(t) => t.clone(),
-            Operand::Number(number) => number_tensor(*number, strong),
+        .enumerate()
+        .map(|(at, o)| match o {
+            Operand::Tensor(t) if to_float && (at > 0 || name != "where") => {
+                elementwise::cast(t, DType::F32)
+            }
+            Operand::Tensor(t) => Ok(t.clone()),
+            Operand::Number(number) => Ok(number_tensor(*number, strong)),
         })
-        .collect();
+        .collect::<Result<Vec<Tensor>>>()?;
     entry.record(&tensors, attrs)
 }
 

@@ -1,0 +1,236 @@
+//! What an evaluation would do, step by step.
+
+use crate::convert::want_tensor;
+use crate::error::run_detached;
+use lamina_core::StepInfo;
+use lamina_core::plan::Plan;
+use pyo3::prelude::*;
+use std::fmt::Write;
+
+/// One step of a plan.
+#[pyclass(frozen, name = "Step", module = "lamina")]
+#[derive(Clone)]
+pub struct PyStep(StepInfo);
+
+#[pymethods]
+impl PyStep {
+    /// The op, or `fused[n]` for n elementwise ops in one kernel.
+    #[getter]
+    fn op(&self) -> &str {
+        &self.0.op
+    }
+
+    /// What runs, with the tail that is fused into it.
+    #[getter]
+    fn kernel(&self) -> &str {
+        &self.0.kernel
+    }
+
+    #[getter]
+    fn device(&self) -> String {
+        self.0.device.to_string()
+    }
+
+    #[getter]
+    fn shape(&self) -> Vec<usize> {
+        self.0.shape.clone()
+    }
+
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        self.0.dtype
+    }
+
+    /// Bytes read and written, each operand once.
+    #[getter]
+    fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
+    /// Floating-point operations, a multiply-add counted as two.
+    #[getter]
+    fn flops(&self) -> u64 {
+        self.0.flops
+    }
+
+    #[getter]
+    fn params(&self) -> &str {
+        &self.0.params
+    }
+
+    /// The line or module that recorded it, where that is traced.
+    #[getter]
+    fn site(&self) -> Option<&str> {
+        self.0.site.as_deref()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "Step(op='{}', kernel='{}', device='{}', bytes={}, flops={})",
+            self.0.op, self.0.kernel, self.0.device, self.0.bytes, self.0.flops
+        )
+    }
+}
+
+/// The steps of a plan, and what runs on the CPU for want of a GPU kernel.
+#[pyclass(frozen, name = "Explanation", module = "lamina")]
+pub struct Explanation {
+    steps: Vec<StepInfo>,
+    fallbacks: Vec<String>,
+    arena: usize,
+}
+
+impl Explanation {
+    pub fn of(plan: &Plan) -> Self {
+        Explanation {
+            steps: plan.steps().to_vec(),
+            fallbacks: plan.fallbacks().to_vec(),
+            arena: plan.arena_bytes(),
+        }
+    }
+
+    /// Nothing is left to compute.
+    fn empty() -> Self {
+        Explanation {
+            steps: Vec::new(),
+            fallbacks: Vec::new(),
+            arena: 0,
+        }
+    }
+}
+
+#[pymethods]
+impl Explanation {
+    #[getter]
+    fn steps(&self) -> Vec<PyStep> {
+        self.steps.iter().cloned().map(PyStep).collect()
+    }
+
+    #[getter]
+    fn fallbacks(&self) -> Vec<String> {
+        self.fallbacks.clone()
+    }
+
+    /// Bytes of memory that intermediate values share.
+    #[getter]
+    fn arena_bytes(&self) -> usize {
+        self.arena
+    }
+
+    fn __len__(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn __repr__(&self) -> String {
+        let mut text = table(&self.steps);
+        if self.steps.is_empty() {
+            text.push_str("nothing is left to compute\n");
+        } else {
+            let bytes: u64 = self.steps.iter().map(|s| s.bytes).sum();
+            let flops: u64 = self.steps.iter().map(|s| s.flops).sum();
+            let _ = writeln!(
+                text,
+                "{} steps, {} moved, {} of intermediates, {}flop",
+                self.steps.len(),
+                binary(bytes),
+                binary(self.arena as u64),
+                decimal(flops)
+            );
+        }
+        for fallback in &self.fallbacks {
+            let _ = writeln!(text, "on the CPU: {fallback}");
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+/// 1536 as "1.5 KiB".
+fn binary(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return short(value, unit);
+        }
+        value /= 1024.0;
+    }
+    short(value, "TiB")
+}
+
+/// 1500 as "1.5 k".
+fn decimal(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["", "k", "M", "G"] {
+        if value < 1000.0 {
+            return short(value, unit);
+        }
+        value /= 1000.0;
+    }
+    short(value, "T")
+}
+
+fn short(value: f64, unit: &str) -> String {
+    if value >= 100.0 || value.fract() == 0.0 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+const TITLES: [&str; 7] = ["op", "kernel", "device", "result", "moved", "flop", "where"];
+
+/// The steps in aligned columns; columns that are empty throughout are left out.
+fn table(steps: &[StepInfo]) -> String {
+    if steps.is_empty() {
+        return String::new();
+    }
+    let mut rows: Vec<[String; 7]> = vec![TITLES.map(str::to_owned)];
+    rows.extend(steps.iter().map(|step| {
+        let op = if step.params.is_empty() {
+            step.op.clone()
+        } else {
+            format!("{}({})", step.op, step.params)
+        };
+        [
+            op,
+            step.kernel.clone(),
+            step.device.to_string(),
+            format!("{}{:?}", step.dtype, step.shape),
+            binary(step.bytes),
+            decimal(step.flops),
+            step.site.clone().unwrap_or_default(),
+        ]
+    }));
+    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max();
+    let widths: Vec<usize> = (0..TITLES.len()).map(|c| width(c).unwrap_or(0)).collect();
+    let empty: Vec<bool> = (0..TITLES.len())
+        .map(|c| rows[1..].iter().all(|r| r[c].is_empty()))
+        .collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate().filter(|(c, _)| !empty[*c]) {
+            let space = " ".repeat(widths[column] - cell.chars().count());
+            let right = column == 4 || column == 5;
+            let _ = if right {
+                write!(line, "{space}{cell}  ")
+            } else {
+                write!(line, "{cell}{space}  ")
+            };
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+/// The plan that computing `target` would run; nothing is run.
+#[pyfunction]
+#[pyo3(signature = (*targets))]
+pub fn explain(py: Python<'_>, targets: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<Explanation> {
+    let wanted = targets
+        .iter()
+        .map(|object| want_tensor("explain", "an argument", &object))
+        .collect::<PyResult<Vec<_>>>()?;
+    let plan = run_detached(py, || lamina_core::explain(&wanted))?;
+    Ok(plan.map_or_else(Explanation::empty, |plan| Explanation::of(&plan)))
+}
