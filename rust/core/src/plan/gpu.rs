@@ -229,6 +229,30 @@ impl<'a> Builder<'a> {
             .collect();
     }
 
+    /// Has a node's host scalars written before each run.  A kernel binds
+    /// their buffer once, for the first of them.
+    fn gather_scalars(&mut self, at: usize) -> Result<()> {
+        let Roots {
+            graph,
+            placed,
+            border,
+            ..
+        } = *self.roots;
+        for &id in &graph.nodes[at].inputs {
+            let root = placed[id].root;
+            let Some(&position) = self.scalar_of.get(&root) else {
+                continue;
+            };
+            let slot = *border
+                .get(&root)
+                .ok_or_else(|| Error::internal("a scalar without a slot"))?;
+            if !self.scalars.contains(&(slot, position)) {
+                self.scalars.push((slot, position));
+            }
+        }
+        Ok(())
+    }
+
     /// The program's buffer for a value that a kernel reads or writes.
     fn buffer(&mut self, id: Id) -> Result<usize> {
         let Roots {
@@ -238,13 +262,7 @@ impl<'a> Builder<'a> {
             border,
         } = *self.roots;
         let root = placed[id].root;
-        if let Some(&position) = self.scalar_of.get(&root) {
-            let slot = *border
-                .get(&root)
-                .ok_or_else(|| Error::internal("a scalar without a slot"))?;
-            if !self.scalars.contains(&(slot, position)) {
-                self.scalars.push((slot, position));
-            }
+        if self.scalar_of.contains_key(&root) {
             let bytes = (self.scalar_of.len() * SCALAR_STEP) as u64;
             let program = &mut self.program;
             return Ok(*self
@@ -311,6 +329,7 @@ impl<'a> Builder<'a> {
     }
 
     fn dispatch(&mut self, step: usize, at: usize, kernels: Kernels) -> Result<()> {
+        self.gather_scalars(at)?;
         let node = &self.roots.graph.nodes[at];
         let own = node.tail.as_ref().map_or(node.inputs.len(), |t| t.first);
         for kernel in kernels.dispatches {
