@@ -1,1 +1,19 @@
 //! Lamina's models: ONNX in and out.
+
+// Whether a model may go to another thread is decided down to wgpu's types.
+#![recursion_limit = "512"]
+
+mod host;
+pub mod ir;
+mod model;
+mod ops;
+mod proto;
+mod read;
+mod sizes;
+mod trace;
+mod write;
+
+pub use model::Model;
+pub use ops::operators;
+pub use read::{read_bytes, read_model};
+pub use write::{IR_VERSION, OPSET, to_bytes, write_model};

@@ -1,0 +1,87 @@
+//! What a caller gives against what the file declares.
+
+use super::Model;
+use crate::ir::Dim;
+use lamina_core::{Error, Result, Tensor};
+use std::collections::HashMap;
+
+impl Model {
+    /// Inputs by name in the order of [`Model::inputs`].
+    pub fn ordered<T: Clone>(&self, given: &[(String, T)]) -> Result<Vec<T>> {
+        let names: Vec<&str> = self.graph.inputs.iter().map(|i| i.name.as_str()).collect();
+        let wanted = || {
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                format!("'{}'", names.join("', '"))
+            }
+        };
+        for (name, _) in given {
+            if !names.contains(&name.as_str()) {
+                return Err(Error::argument(format!(
+                    "run: the model has no input '{name}'; it takes {}",
+                    wanted()
+                )));
+            }
+        }
+        names
+            .iter()
+            .map(|&name| match given.iter().find(|(n, _)| n == name) {
+                Some((_, value)) => Ok(value.clone()),
+                None => Err(Error::argument(format!(
+                    "run: input '{name}' is missing; the model takes {}",
+                    wanted()
+                ))),
+            })
+            .collect()
+    }
+
+    /// Number, dtypes and shapes.
+    pub(super) fn check(&self, given: &[Tensor]) -> Result<()> {
+        let inputs = &self.graph.inputs;
+        if given.len() != inputs.len() {
+            return Err(Error::argument(format!(
+                "run: {} inputs given, the model takes {}",
+                given.len(),
+                inputs.len()
+            )));
+        }
+        let mut symbols: HashMap<&str, (usize, &str)> = HashMap::new();
+        for (tensor, info) in given.iter().zip(inputs) {
+            let name = &info.name;
+            if let Some(dtype) = info.dtype
+                && dtype != tensor.dtype()
+            {
+                return Err(Error::dtype(format!(
+                    "run: input '{name}' has dtype {}, wanted {dtype}; cast it first",
+                    tensor.dtype()
+                )));
+            }
+            let Some(dims) = &info.shape else { continue };
+            let bad = |why: &str| {
+                let wanted: Vec<String> = dims.iter().map(Dim::to_string).collect();
+                Error::shape(format!(
+                    "run: input '{name}' has shape {:?}, wanted [{}]{why}",
+                    tensor.shape(),
+                    wanted.join(", ")
+                ))
+            };
+            if dims.len() != tensor.rank() {
+                return Err(bad(""));
+            }
+            for (dim, &size) in dims.iter().zip(tensor.shape()) {
+                match dim {
+                    Dim::Fixed(n) if *n != size => return Err(bad("")),
+                    Dim::Named(symbol) => {
+                        let (first, whose) = *symbols.entry(symbol).or_insert((size, name));
+                        if first != size {
+                            return Err(bad(&format!(", and {symbol} is {first} in '{whose}'")));
+                        }
+                    }
+                    Dim::Fixed(_) | Dim::Unknown => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}

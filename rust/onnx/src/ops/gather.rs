@@ -1,0 +1,180 @@
+//! Reading and writing by index.
+
+use super::Handler;
+use crate::host::Host;
+use crate::trace::{Call, Traced, Value};
+use lamina_core::{Attrs, DType};
+
+pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
+    ("Gather", 1, gather),
+    ("GatherElements", 11, gather_elements),
+    ("GatherND", 11, gather_nd),
+    ("Scatter", 9, scatter_elements),
+    ("ScatterElements", 11, scatter_elements),
+    ("ScatterND", 11, scatter_nd),
+    ("Compress", 9, compress),
+];
+
+fn gather(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, indices) = (call.input(0)?, call.input(1)?);
+    let axis = call.axis(call.int_or("axis", 0)?, call.rank(&x)?)?;
+    Ok(vec![call.take(&x, &indices, axis)?])
+}
+
+fn gather_elements(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, indices) = (call.input(0)?, call.input(1)?);
+    let axis = call.axis(call.int_or("axis", 0)?, call.rank(&x)?)?;
+    Ok(vec![call.record_one(
+        "gather",
+        &[&x, &indices],
+        Attrs::new().with("dim", axis),
+    )?])
+}
+
+fn compress(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let x = call.input(0)?;
+    let condition = call.known(1)?;
+    let Some(flags) = condition.as_ints() else {
+        return call.wrong("the condition is not bool");
+    };
+    let kept: Vec<i64> = (0..flags.len())
+        .filter(|&i| flags[i] != 0)
+        .map(|i| i as i64)
+        .collect();
+    let (x, axis) = if let Some(axis) = call.int("axis")? {
+        let axis = call.axis(axis, call.rank(&x)?)?;
+        (x, axis)
+    } else {
+        let len: usize = call.shape(&x)?.iter().product();
+        (call.reshape(&x, &[len])?, 0)
+    };
+    Ok(vec![call.take(
+        &x,
+        &Host::ints(&[kept.len()], kept).into(),
+        axis,
+    )?])
+}
+
+/// Index tuples along the last axis of `indices` as flat positions in the
+/// axes `sizes`, negative ones counted from the end.
+fn flat_positions(call: &Call<'_, '_>, indices: &Value, sizes: &[usize]) -> Traced<Value> {
+    let last = call.rank(indices)? - 1;
+    let indices = call.cast(indices, DType::I64)?;
+    let as_row = |values: Vec<i64>| Value::from(Host::ints(&[values.len()], values));
+    let negative = call.with_number("lt", &indices, 0.0)?;
+    let wrapped = call.add(&indices, &as_row(sizes.iter().map(|&n| n as i64).collect()))?;
+    let indices = call.select(&negative, &wrapped, &indices)?;
+    let mut strides = vec![1i64; sizes.len()];
+    for i in (1..sizes.len()).rev() {
+        strides[i - 1] = strides[i] * sizes[i] as i64;
+    }
+    let weighted = call.mul(&indices, &as_row(strides))?;
+    call.reduce("sum", &weighted, &[last], false)
+}
+
+fn depth(call: &Call<'_, '_>, x: &[usize], indices: &[usize], batch: usize) -> Traced<usize> {
+    match indices.last() {
+        Some(&k)
+            if indices.len() > batch && batch + k <= x.len() && x[..batch] == indices[..batch] =>
+        {
+            Ok(k)
+        }
+        _ => call.wrong(format!(
+            "indices of shape {indices:?} do not index {x:?} with {batch} batch axes"
+        )),
+    }
+}
+
+fn gather_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, indices) = (call.input(0)?, call.input(1)?);
+    let (shape, index_shape) = (call.shape(&x)?, call.shape(&indices)?);
+    let batch = call.int_or("batch_dims", 0)?.max(0) as usize;
+    let k = depth(call, &shape, &index_shape, batch)?;
+    let (outer, inner) = (&shape[..batch], &shape[batch..batch + k]);
+    let mut at = flat_positions(call, &indices, inner)?;
+    let each: usize = inner.iter().product();
+    let batches: usize = outer.iter().product();
+    if batch > 0 {
+        let mut lined = outer.to_vec();
+        lined.resize(index_shape.len() - 1, 1);
+        let starts = Host::ints(
+            &lined,
+            (0..batches as i64).map(|b| b * each as i64).collect(),
+        );
+        at = call.add(&at, &starts.into())?;
+    }
+    let mut flat = vec![batches * each];
+    flat.extend(&shape[batch + k..]);
+    let x = call.reshape(&x, &flat)?;
+    Ok(vec![call.take(&x, &at, 0)?])
+}
+
+fn reduction(call: &Call<'_, '_>) -> Traced<bool> {
+    match call.text("reduction", "none")?.as_str() {
+        "none" => Ok(false),
+        "add" => Ok(true),
+        other => call.unsupported(format!(
+            "scatter with reduction '{other}'; 'none' and 'add' exist"
+        )),
+    }
+}
+
+/// `updates` at `indices` along `axis`: added, or in place of what was there,
+/// which is where adding ones to zeros leaves something.
+fn scatter(
+    call: &Call<'_, '_>,
+    x: &Value,
+    indices: &Value,
+    updates: &Value,
+    axis: usize,
+    add: bool,
+) -> Traced<Value> {
+    let attrs = || Attrs::new().with("dim", axis);
+    let dtype = call.dtype(x)?;
+    if add {
+        return call.record_one("scatter_add", &[x, indices, updates], attrs());
+    }
+    let narrow = !matches!(dtype, DType::F32 | DType::F64 | DType::I32 | DType::I64);
+    let wide = if dtype.is_float() {
+        DType::F32
+    } else {
+        DType::I32
+    };
+    let (x_wide, updates) = if narrow {
+        (call.cast(x, wide)?, call.cast(updates, wide)?)
+    } else {
+        (x.clone(), updates.clone())
+    };
+    let shape = call.shape(x)?;
+    let zeros = call.full(call.dtype(&x_wide)?, &shape, 0.0)?;
+    let ones = call.full(DType::F32, &call.shape(&updates)?, 1.0)?;
+    let counts = call.full(DType::F32, &shape, 0.0)?;
+    let hit = call.record_one("scatter_add", &[&counts, indices, &ones], attrs())?;
+    let hit = call.with_number("gt", &hit, 0.0)?;
+    let placed = call.record_one("scatter_add", &[&zeros, indices, &updates], attrs())?;
+    call.cast(&call.select(&hit, &placed, &x_wide)?, dtype)
+}
+
+fn scatter_elements(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
+    let axis = call.axis(call.int_or("axis", 0)?, call.rank(&x)?)?;
+    let add = reduction(call)?;
+    Ok(vec![scatter(call, &x, &indices, &updates, axis, add)?])
+}
+
+/// Rows of the flattened leading axes: (positions, rest) scattered along 0.
+fn scatter_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
+    let (shape, index_shape) = (call.shape(&x)?, call.shape(&indices)?);
+    let k = depth(call, &shape, &index_shape, 0)?;
+    let add = reduction(call)?;
+    let rows: usize = shape[..k].iter().product();
+    let width: usize = shape[k..].iter().product();
+    let count: usize = index_shape[..index_shape.len() - 1].iter().product();
+    let at = flat_positions(call, &indices, &shape[..k])?;
+    let at = call.expand(&call.reshape(&at, &[count, 1])?, &[count, width])?;
+    let flat = call.reshape(&x, &[rows, width])?;
+    let updates = call.reshape(&updates, &[count, width])?;
+    let y = scatter(call, &flat, &at, &updates, 0, add)?;
+    Ok(vec![call.reshape(&y, &shape)?])
+}

@@ -1,0 +1,37 @@
+//! Matrix products.
+
+use super::Handler;
+use crate::trace::{Call, Traced, Value};
+
+pub(super) const FAMILY: &[(&str, i64, Handler)] = &[("MatMul", 1, matmul), ("Gemm", 1, gemm)];
+
+fn matmul(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (a, b) = (call.input(0)?, call.input(1)?);
+    Ok(vec![call.matmul(&a, &b)?])
+}
+
+/// alpha A' B' + beta C, with C broadcast.
+fn gemm(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (mut a, mut b) = (call.input(0)?, call.input(1)?);
+    for (x, flag) in [(&mut a, "transA"), (&mut b, "transB")] {
+        let rank = call.rank(x)?;
+        if rank != 2 {
+            return call.wrong(format!("a factor has {rank} axes, wanted 2"));
+        }
+        if call.flag(flag, false)? {
+            *x = call.transpose(x, &[1, 0])?;
+        }
+    }
+    let (alpha, beta) = (call.float_or("alpha", 1.0)?, call.float_or("beta", 1.0)?);
+    let mut y = call.matmul(&a, &b)?;
+    if alpha != 1.0 {
+        y = call.with_number("mul", &y, alpha)?;
+    }
+    let Some(mut c) = call.optional(2).filter(|_| beta != 0.0) else {
+        return Ok(vec![y]);
+    };
+    if beta != 1.0 {
+        c = call.with_number("mul", &c, beta)?;
+    }
+    Ok(vec![call.add(&y, &c)?])
+}

@@ -1,0 +1,225 @@
+//! Writing a checked graph as an ONNX file.
+
+use crate::ir::{Attribute, Constant, Dim, Graph, Model, Node, ValueInfo};
+use crate::proto::attribute_proto::AttributeType;
+use crate::proto::tensor_proto::DataType;
+use crate::proto::tensor_shape_proto::{Dimension, dimension};
+use crate::proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+};
+use lamina_core::{DType, Error, Result};
+use prost::Message;
+use std::io::Write;
+use std::path::Path;
+
+/// The operator set of written files.  17 is the newest in which every
+/// reduction still takes its axes as an attribute and which runtimes of
+/// several years back read; nothing written here needs a newer one.
+pub const OPSET: i64 = 17;
+
+/// The file format that goes with that operator set.
+pub const IR_VERSION: i64 = 8;
+
+/// What protocol buffers allow a message.
+const MAX_MESSAGE: usize = 1 << 31;
+
+/// ONNX's number for a dtype.
+pub(crate) fn elem_type(dtype: DType) -> DataType {
+    match dtype {
+        DType::Bool => DataType::Bool,
+        DType::U8 => DataType::Uint8,
+        DType::I8 => DataType::Int8,
+        DType::U16 => DataType::Uint16,
+        DType::I16 => DataType::Int16,
+        DType::U32 => DataType::Uint32,
+        DType::I32 => DataType::Int32,
+        DType::U64 => DataType::Uint64,
+        DType::I64 => DataType::Int64,
+        DType::F16 => DataType::Float16,
+        DType::BF16 => DataType::Bfloat16,
+        DType::F32 => DataType::Float,
+        DType::F64 => DataType::Double,
+    }
+}
+
+fn tensor(name: &str, constant: &Constant) -> TensorProto {
+    TensorProto {
+        name: Some(name.to_owned()),
+        dims: constant.shape.iter().map(|&n| n as i64).collect(),
+        data_type: Some(elem_type(constant.dtype) as i32),
+        raw_data: Some(constant.bytes.clone()),
+        ..TensorProto::default()
+    }
+}
+
+fn attribute(name: &str, value: &Attribute) -> Result<AttributeProto> {
+    let mut proto = AttributeProto {
+        name: Some(name.to_owned()),
+        ..AttributeProto::default()
+    };
+    let kind = match value {
+        Attribute::Int(v) => {
+            proto.i = Some(*v);
+            AttributeType::Int
+        }
+        Attribute::Float(v) => {
+            proto.f = Some(*v);
+            AttributeType::Float
+        }
+        Attribute::Str(v) => {
+            proto.s = Some(v.clone().into_bytes());
+            AttributeType::String
+        }
+        Attribute::Tensor(v) => {
+            proto.t = Some(tensor("", v));
+            AttributeType::Tensor
+        }
+        Attribute::Graph(v) => {
+            proto.g = Some(graph(v)?);
+            AttributeType::Graph
+        }
+        Attribute::Ints(v) => {
+            proto.ints.clone_from(v);
+            AttributeType::Ints
+        }
+        Attribute::Floats(v) => {
+            proto.floats.clone_from(v);
+            AttributeType::Floats
+        }
+        Attribute::Strs(v) => {
+            proto.strings = v.iter().map(|s| s.clone().into_bytes()).collect();
+            AttributeType::Strings
+        }
+        Attribute::Other(kind) => {
+            return Err(Error::model(format!(
+                "attribute '{name}' is {kind}, which is not written"
+            )));
+        }
+    };
+    proto.r#type = Some(kind as i32);
+    Ok(proto)
+}
+
+fn node(node: &Node) -> Result<NodeProto> {
+    Ok(NodeProto {
+        name: Some(node.name.clone()).filter(|n| !n.is_empty()),
+        domain: Some(node.domain.clone()).filter(|d| !d.is_empty()),
+        op_type: Some(node.op_type.clone()),
+        input: node.inputs.clone(),
+        output: node.outputs.clone(),
+        attribute: node
+            .attributes
+            .iter()
+            .map(|(name, value)| attribute(name, value))
+            .collect::<Result<_>>()?,
+        ..NodeProto::default()
+    })
+}
+
+fn value_info(info: &ValueInfo) -> ValueInfoProto {
+    let shape = info.shape.as_ref().map(|dims| TensorShapeProto {
+        dim: dims
+            .iter()
+            .map(|dim| Dimension {
+                value: match dim {
+                    Dim::Fixed(n) => Some(dimension::Value::DimValue(*n as i64)),
+                    Dim::Named(name) => Some(dimension::Value::DimParam(name.clone())),
+                    Dim::Unknown => None,
+                },
+                denotation: None,
+            })
+            .collect(),
+    });
+    let tensor = type_proto::Tensor {
+        elem_type: info.dtype.map(|d| elem_type(d) as i32),
+        shape,
+    };
+    ValueInfoProto {
+        name: Some(info.name.clone()),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            denotation: None,
+        }),
+        ..ValueInfoProto::default()
+    }
+}
+
+fn graph(graph: &Graph) -> Result<GraphProto> {
+    let mut names: Vec<&String> = graph.initializers.keys().collect();
+    names.sort_unstable();
+    Ok(GraphProto {
+        name: Some(if graph.name.is_empty() {
+            "lamina".to_owned()
+        } else {
+            graph.name.clone()
+        }),
+        node: graph.nodes.iter().map(node).collect::<Result<_>>()?,
+        initializer: names
+            .into_iter()
+            .map(|name| tensor(name, &graph.initializers[name]))
+            .collect(),
+        input: graph.inputs.iter().map(value_info).collect(),
+        output: graph.outputs.iter().map(value_info).collect(),
+        ..GraphProto::default()
+    })
+}
+
+/// The model as the bytes of an ONNX file.
+pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
+    let proto = ModelProto {
+        ir_version: Some(model.ir_version),
+        producer_name: Some(model.producer.clone()),
+        producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        opset_import: model
+            .opsets
+            .iter()
+            .map(|(domain, version)| OperatorSetIdProto {
+                domain: Some(domain.clone()),
+                version: Some(*version),
+            })
+            .collect(),
+        metadata_props: model
+            .metadata
+            .iter()
+            .map(|(key, value)| StringStringEntryProto {
+                key: Some(key.clone()),
+                value: Some(value.clone()),
+            })
+            .collect(),
+        graph: Some(graph(&model.graph)?),
+        ..ModelProto::default()
+    };
+    let len = proto.encoded_len();
+    if len >= MAX_MESSAGE {
+        return Err(Error::model(format!(
+            "the model takes {len} bytes, an ONNX file holds at most {MAX_MESSAGE}"
+        )));
+    }
+    Ok(proto.encode_to_vec())
+}
+
+/// Writes the model under a temporary name beside `path`, then renames it: a
+/// reader never sees half a file.
+pub fn write_model(model: &Model, path: &Path) -> Result<()> {
+    let bytes = to_bytes(model)?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::model(format!("{}: names no file to write", path.display())))?;
+    let temporary = path.with_file_name(format!(
+        ".{}.{}.part",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&temporary)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    write().map_err(|e| {
+        // Nothing of a failed write stays behind; the first failure is the one to report.
+        let _ = std::fs::remove_file(&temporary);
+        Error::model(format!("{}: cannot be written: {e}", path.display()))
+    })
+}
