@@ -1,0 +1,149 @@
+"""Engines in processes of their own, timed in alternating rounds.
+
+A benchmark is a file of engine functions: each takes the case's parameters,
+prepares everything, and returns a function to be timed.  The driver starts
+one process an engine (two spinning thread pools in one process spoil both),
+lets them work in turn, and prints medians and their ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Timed = Callable[[], object]
+Engine = Callable[..., Timed]
+
+THREAD_VARIABLES = (
+    "LAMINA_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)
+
+
+def instruction_sets() -> str:
+    """The widest vector instructions that the machine says it has."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+    except (OSError, IndexError):
+        return platform.machine()
+    return "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "SSE"
+
+
+def _serve(path: str, engine: str, case: Mapping[str, Any]) -> None:
+    """The worker: answers each line `rounds` with the seconds of each call."""
+    spec = importlib.util.spec_from_file_location("benchmark", path)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        timed: Timed = module.ENGINES[engine](**case)
+        timed()
+    except ImportError as error:
+        print(json.dumps({"missing": str(error)}), flush=True)
+        return
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        seconds = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            timed()
+            seconds.append(time.perf_counter() - start)
+        print(json.dumps(seconds), flush=True)
+
+
+class _Worker:
+    def __init__(self, path: str, engine: str, case: Mapping[str, Any], threads: int) -> None:
+        environment = dict(os.environ)
+        environment.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+        self.engine = engine
+        self.seconds: list[float] = []
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__)), path, engine, json.dumps(case)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self.reply = self._read()
+
+    def _read(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"missing": "it ended at once"}
+
+    def run(self, calls: int) -> float:
+        assert self.process.stdin is not None
+        print(calls, file=self.process.stdin, flush=True)
+        seconds: list[float] = self._read()
+        self.seconds += seconds
+        return sum(seconds)
+
+    def stop(self) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(
+    path: str,
+    engines: Sequence[str],
+    case: Mapping[str, Any],
+    *,
+    threads: int,
+    rounds: int = 9,
+    seconds: float = 0.15,
+) -> dict[str, float]:
+    """Median seconds of each engine that is installed."""
+    workers = [_Worker(path, engine, case, threads) for engine in engines]
+    ready = [w for w in workers if "ready" in w.reply]
+    # As many calls a round as fill the given seconds, at least one.
+    calls = {w.engine: max(1, round(seconds / max(w.run(1), 1e-7))) for w in ready}
+    for worker in ready:
+        worker.seconds.clear()
+    for _ in range(rounds):
+        for worker in ready:
+            worker.run(calls[worker.engine])
+    for worker in workers:
+        worker.stop()
+    return {w.engine: statistics.median(w.seconds) for w in ready}
+
+
+def table(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], ours: str = "lamina") -> None:
+    """Prints milliseconds and, for each peer, its time over ours."""
+    print(f"\n{title}  [{instruction_sets()}, LAMINA_CPU_ISA={os.environ.get('LAMINA_CPU_ISA', 'auto')}]")
+    for name, medians in rows:
+        if ours not in medians:
+            print(f"  {name:<34} not measured: {ours} did not start")
+            continue
+        mine = medians[ours]
+        peers = "  ".join(
+            f"{engine} {value * 1e3:8.3f} ms = {value / mine:5.2f}x"
+            for engine, value in medians.items()
+            if engine != ours
+        )
+        print(f"  {name:<34} {ours} {mine * 1e3:8.3f} ms  {peers}")
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """What every benchmark takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=9)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))
