@@ -277,3 +277,14 @@ fn convolution_with_bias_and_relu_is_one_step_and_its_gradients_agree() {
         );
     }
 }
+
+#[test]
+fn claims_are_found_by_trying() {
+    let claims = lamina_core::ops::claims::claims();
+    let of = |name: &str| claims.iter().find(|c| c.op == name).unwrap();
+    assert!(of("add").cpu.contains(&DType::F64) && !of("add").gpu.contains(&DType::F64));
+    assert!(of("add").gpu.contains(&DType::I64) && of("add").gradient);
+    assert!(!of("eq").gradient && of("eq").cpu.contains(&DType::Bool));
+    assert!(of("conv2d").gpu.contains(&DType::F32) && of("conv2d").gpu.contains(&DType::F16));
+    assert!(!of("matmul").cpu.contains(&DType::Bool));
+}

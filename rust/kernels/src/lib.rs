@@ -1,6 +1,7 @@
 //! Lamina's CPU kernels: slices in, slices out.  Nothing here knows of
 //! tensors, graphs or Python.
 
+pub mod batch_norm;
 mod cache;
 pub mod chain;
 pub mod conv2d;
@@ -14,6 +15,7 @@ pub mod matmul;
 pub mod number;
 pub mod philox;
 pub mod pool;
+pub mod pool2d;
 pub mod reduce;
 pub mod scratch;
 pub mod simd;

@@ -2,6 +2,7 @@
 //! rule and lowerings; [`table`] lists the names under which they are
 //! recorded, for Python, ONNX and export alike.
 
+pub mod claims;
 pub mod composed;
 pub mod conv2d;
 pub mod copy;

@@ -219,6 +219,35 @@ fn brought(
     Ok(Some(near))
 }
 
+/// Why the graph from `inputs` to `outputs` would not run whole on a GPU of
+/// these capabilities (which need not be there); None: it would.
+pub(crate) fn missing_on_gpu(
+    inputs: &[crate::Tensor],
+    outputs: &[crate::Tensor],
+    caps: &lamina_gpu::Caps,
+) -> Result<Option<String>> {
+    let mut graph = capture::Capture::new(outputs.to_vec(), inputs)?.graph(false)?;
+    dead::dead(&mut graph);
+    widen::widen(&mut graph);
+    for node in &graph.nodes {
+        if let crate::Class::Elementwise(func) = node.class() {
+            let dtypes: Vec<DType> = node
+                .inputs
+                .iter()
+                .chain(&node.outputs)
+                .map(|&id| graph.meta(id).dtype)
+                .collect();
+            if let Some(why) = crate::ops::elementwise::not_on_gpu(func, &dtypes) {
+                return Ok(Some(why));
+            }
+        }
+    }
+    fuse::fuse(&mut graph);
+    epilogue::epilogue(&mut graph);
+    let placed = layout::layout(&mut graph);
+    schedule::missing(&graph, &placed?, caps)
+}
+
 /// Gives every value that crosses a border its slot and builds the parts.
 fn assemble(
     graph: &Graph,

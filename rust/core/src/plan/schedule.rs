@@ -8,8 +8,8 @@ use super::layout::Placed;
 use crate::call::{GpuCall, GpuTail, gpu_storage};
 use crate::op::Lowered;
 use crate::{DType, Device, Result};
-use lamina_gpu::Operand;
 use lamina_gpu::kernels::Kernels;
+use lamina_gpu::{Caps, Operand};
 use std::collections::HashMap;
 
 /// Nodes (by position) that run on one device, one after the other.
@@ -75,8 +75,8 @@ fn lower(
     node: &Node,
     scalars: &HashMap<Id, usize>,
     donated: &Donated,
+    caps: &Caps,
 ) -> Result<std::result::Result<Kernels, String>> {
-    let gpu = node.device.gpu()?;
     let mut inputs = Vec::with_capacity(node.inputs.len());
     let mut outputs = Vec::with_capacity(node.outputs.len());
     let shape = &graph.meta(node.outputs[0]).shape;
@@ -130,7 +130,7 @@ fn lower(
             inputs: tail_inputs,
         }),
         over: &over,
-        caps: gpu.caps(),
+        caps,
     };
     let lowered = match &node.work {
         Work::Op(op) => op.op.gpu(&call),
@@ -157,7 +157,7 @@ pub fn schedule(
         let mut kernels = None;
         let mut device = node.device;
         if device != Device::Cpu {
-            match lower(graph, placed, node, scalars, donated)? {
+            match lower(graph, placed, node, scalars, donated, device.gpu()?.caps())? {
                 Ok(lowered) => kernels = Some(lowered),
                 Err(why) => {
                     fallbacks.push(format!("{} runs on the CPU: {why}", node.name()));
@@ -179,4 +179,21 @@ pub fn schedule(
         }
     }
     Ok((parts, fallbacks))
+}
+
+/// Why some node of a graph has no kernel on a GPU of these capabilities;
+/// None: all have.
+pub fn missing(graph: &Graph, placed: &[Placed], caps: &Caps) -> Result<Option<String>> {
+    let (scalars, donated) = (
+        HashMap::new(),
+        Donated {
+            donor_of: HashMap::new(),
+        },
+    );
+    for node in &graph.nodes {
+        if let Err(why) = lower(graph, placed, node, &scalars, &donated, caps)? {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
 }

@@ -3,6 +3,7 @@
 use super::depthwise;
 use super::patches::{Patches, Transposed};
 use super::product::{col_part, most_cols, tasks_wanted};
+use super::row_sums::RowSums;
 use super::shape::Conv2dShape;
 use crate::isa::Isa;
 use crate::matmul::block::{Block, Left, Panels, Right, row_panel, row_panels};
@@ -37,6 +38,11 @@ pub fn backward_weight(isa: Isa, shape: &Conv2dShape, x: &[f32], dy: &[f32], dw:
         depthwise::backward_weight(isa, shape, x, dy, dw);
         return;
     }
+    let taps = &shape.taps();
+    if let Some(sums) = RowSums::new(isa, shape, taps) {
+        sums.run(x, dy, dw);
+        return;
+    }
     let (m, n) = (shape.group_out(), shape.group_in() * shape.kernel());
     let k = shape.batch * shape.out_plane();
     // By shape alone: the parts' sums are added up.
@@ -47,7 +53,7 @@ pub fn backward_weight(isa: Isa, shape: &Conv2dShape, x: &[f32], dy: &[f32], dw:
         shape,
         x,
         dy,
-        taps: &shape.taps(),
+        taps,
         m,
         n,
         parts,

@@ -13,6 +13,7 @@ mod generic;
 mod halo;
 mod patches;
 mod product;
+mod row_sums;
 mod shape;
 #[cfg(test)]
 mod tests;

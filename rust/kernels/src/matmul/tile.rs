@@ -223,3 +223,5 @@ pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, packed: bool, t: &Tile<'_>
         (false, false, _) => by_rows!(1, 0; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
     }
 }
+
+pub(crate) use unroll;
