@@ -185,7 +185,7 @@ def test_every_gradient_in_float64():
 def test_gradients_of_gradients(device):
     """d/dx of tanh(x) x is t + x (1 - t^2), and once more 2 (1 - t^2) (1 - x t)."""
     x = leaf(normal(33), device)
-    (first,) = lamina.grad(ops.sum(ops.tanh(x) * x), [x])
+    (first,) = lamina.grad(ops.sum(ops.tanh(x) * x), [x], create_graph=True)
     (second,) = lamina.grad(ops.sum(first), [x])
     a = x.detach().numpy().astype(np.float64)
     t = np.tanh(a)

@@ -40,10 +40,10 @@ def prod(x, dim=None, keepdim=False):
 def prod_vjp(gy, x, dim=None, keepdim=False):
     """The product of all others, element by element."""
     axes = _axes(x, dim)
-    out = np.empty_like(x)
+    out = np.empty(x.shape)
     gy = np.broadcast_to(_spread(gy, x, dim, keepdim), x.shape)
     for at in np.ndindex(x.shape):
-        others = x[tuple(slice(None) if a in axes else slice(i, i + 1) for a, i in enumerate(at))].copy()
+        others = np.array(x[tuple(slice(None) if a in axes else slice(i, i + 1) for a, i in enumerate(at))])
         others[tuple(i if a in axes else 0 for a, i in enumerate(at))] = 1.0
         out[at] = gy[at] * others.prod()
     return (out,)

@@ -82,6 +82,11 @@ impl GpuPart {
         &self.inputs
     }
 
+    /// Whether a slot holds one of the host scalars.
+    pub fn reads_by_value(&self, slot: usize) -> bool {
+        self.scalars.iter().any(|&(scalar, _)| scalar == slot)
+    }
+
     pub fn run(&self, slots: &[Option<Value>]) -> Result<()> {
         let missing = || Error::internal("a plan's slot is empty");
         let mut moved = Vec::new();

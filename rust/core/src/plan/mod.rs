@@ -167,7 +167,9 @@ impl Plan {
                     });
                 }
             }
-            let near = brought(&slots, reads, *device)?;
+            let by_value =
+                |slot: usize| matches!(part, Part::Gpu(part) if part.reads_by_value(slot));
+            let near = brought(&slots, reads, *device, &by_value)?;
             let slots = near.as_ref().unwrap_or(&slots);
             match part {
                 Part::Cpu(part) => part.run(slots, &mut |step| observe(at, step))?,
@@ -195,18 +197,16 @@ impl Plan {
     }
 }
 
-/// The slots with what a part reads brought to its device; None if all
-/// is there already.
+/// The slots with what a part reads brought to its device, but for the host
+/// scalars that it reads by value; None if all is there already.
 fn brought(
     slots: &[Option<Value>],
     reads: &[usize],
     device: Device,
+    by_value: &dyn Fn(usize) -> bool,
 ) -> Result<Option<Vec<Option<Value>>>> {
-    let far = |slot: usize| {
-        slots[slot].as_ref().is_some_and(|v| {
-            v.device() != device && !(v.layout.shape.is_empty() && v.device() == Device::Cpu)
-        })
-    };
+    let elsewhere = |value: &Value| value.device() != device;
+    let far = |slot: usize| slots[slot].as_ref().is_some_and(elsewhere) && !by_value(slot);
     if !reads.iter().any(|&slot| far(slot)) {
         return Ok(None);
     }
