@@ -12,13 +12,13 @@ use lamina_kernels::simd::{Kernel, Simd, dispatch};
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Independent chains: more than latency times units.
-const CHAINS: usize = 12;
 const ROUNDS: usize = 1 << 16;
 
-struct Peak;
+/// Multiply-adds in independent chains: more of them than latency times
+/// units, no more than registers.
+struct Peak<const CHAINS: usize>;
 
-impl Kernel for Peak {
+impl<const CHAINS: usize> Kernel for Peak<CHAINS> {
     type Out = usize;
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> usize {
@@ -32,6 +32,18 @@ impl Kernel for Peak {
         black_box(acc.into_iter().map(|a| s.sum(a)).sum::<f32>());
         2 * ROUNDS * CHAINS * S::LANES
     }
+}
+
+/// Operations a second on so many threads.
+fn peak(isa: Isa, threads: usize) -> f64 {
+    let once = || match isa {
+        Isa::Portable => dispatch(isa, Peak::<6>),
+        Isa::Avx2 | Isa::Avx512 => dispatch(isa, Peak::<12>),
+    };
+    let run = |_| {
+        once();
+    };
+    (once() * threads) as f64 / best(|| parallel_for(threads, &run))
 }
 
 /// The best of several runs, in seconds.
@@ -72,11 +84,7 @@ fn main() {
         if only.as_deref().is_some_and(|name| name != isa.name()) {
             continue;
         }
-        let run = |_| {
-            dispatch(isa, Peak);
-        };
-        let flops = dispatch(isa, Peak) * threads;
-        let peak = flops as f64 / best(|| parallel_for(threads, &run));
+        let peak = peak(isa, threads);
         println!("{isa}, {threads} threads: FMA peak {:.1} GF/s", peak / 1e9);
         match &*kind {
             "matmul" => matmul::run(isa, peak),

@@ -8,6 +8,7 @@
 
 mod batch;
 pub(crate) mod block;
+mod few_rows;
 mod generic;
 mod operand;
 pub(crate) mod pack;
@@ -53,11 +54,16 @@ pub fn matmul_f32(
     match b {
         Rhs::Plain(b) => {
             let b = *b;
-            if vector::multiply(isa, a, b, c, tail) || plan::small(isa, a, b, c, tail) {
-                return;
+            let done = vector::multiply(isa, a, b, c, tail)
+                || plan::small(isa, a, b, c, tail)
+                || few_rows::multiply(isa, a, b, c, tail);
+            if !done {
+                plan::plain(isa, shape, a.raw(), b.raw(), c, tail);
             }
-            plan::plain(isa, shape, a.raw(), b.raw(), c, tail);
         }
-        Rhs::Packed(b) => plan::packed(isa, shape, a.raw(), &b.right(), c, tail),
+        Rhs::Packed(b) => match b.column() {
+            Some(b) if vector::multiply(isa, a, b, c, tail) => {}
+            _ => plan::packed(isa, shape, a.raw(), &b.right(), c, tail),
+        },
     }
 }

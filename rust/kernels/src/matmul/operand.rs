@@ -141,6 +141,20 @@ impl PackedRhs {
         self.data.len() * size_of::<f32>()
     }
 
+    /// One column as a plain matrix: every element is the first of a row of
+    /// the only panel.
+    pub(super) fn column(&self) -> Option<MatRef<'_, f32>> {
+        let row_stride = panel_width(self.isa, 1);
+        let data = self.data.as_slice();
+        (self.cols == 1).then_some(MatRef {
+            data,
+            rows: self.rows,
+            cols: 1,
+            row_stride,
+            col_stride: 1,
+        })
+    }
+
     pub(super) fn right(&self) -> PackedRight<'_> {
         PackedRight {
             data: self.data.as_slice(),

@@ -90,6 +90,8 @@ fn sizes_astride_the_blocks() {
         [530, 64, 1],
         [1, 70, 530],
         [1100, 9, 1100],
+        [8, 400, 700],
+        [5, 390, 1031],
     ];
     for [m, k, n] in shapes {
         let (a, b) = (values(m * k, 3), values(k * n, 4));
