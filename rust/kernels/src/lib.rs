@@ -12,14 +12,18 @@ pub mod gather;
 pub mod isa;
 pub mod math;
 pub mod matmul;
+pub mod nms;
 pub mod number;
+pub mod pad;
 pub mod philox;
 pub mod pool;
 pub mod pool2d;
 pub mod reduce;
+pub mod resize;
 pub mod scratch;
 pub mod simd;
 pub mod softmax;
+pub mod sort;
 pub mod view;
 
 pub use chain::{Chain, Func, Instr, Reg};
