@@ -3,6 +3,7 @@
 // Whether a model may go to another thread is decided down to wgpu's types.
 #![recursion_limit = "512"]
 
+pub mod export;
 mod host;
 pub mod ir;
 mod model;
@@ -13,6 +14,7 @@ mod sizes;
 mod trace;
 mod write;
 
+pub use export::{Export, Recording, export};
 pub use model::Model;
 pub use ops::operators;
 pub use read::{read_bytes, read_model};

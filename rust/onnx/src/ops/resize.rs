@@ -66,15 +66,17 @@ impl Rule {
 
     /// Where output place `i` looks in the input.
     pub(super) fn place(&self, i: usize, axis: &Axis) -> f64 {
-        let (i, old, new) = (i as f64, axis.old as f64, axis.new as f64);
+        let (i, old) = (i as f64, axis.old as f64);
+        let new = axis.new as f64;
+        // The size as asked for, before it is cut to a whole number.
+        let exact = axis.scale * old;
         match self.coordinate.as_str() {
             "asymmetric" => i / axis.scale,
-            "align_corners" if axis.new > 1 => i * (old - 1.0) / (new - 1.0),
+            "align_corners" if axis.new > 1 && exact != 1.0 => i * (old - 1.0) / (exact - 1.0),
             "align_corners" => 0.0,
             "pytorch_half_pixel" if axis.new <= 1 => 0.0,
             "half_pixel_symmetric" => {
                 // What rounding the size took is shared by both ends.
-                let exact = axis.scale * old;
                 let centre = old / 2.0;
                 let offset = centre * (1.0 - new / exact);
                 offset + (i + 0.5) / axis.scale - 0.5
@@ -130,7 +132,7 @@ impl Rule {
         let mut weights = vec![0.0; axis.old];
         let mut sum = 0.0;
         for j in from..=to {
-            if (self.exclude_outside || self.antialias) && !(0..=last).contains(&j) {
+            if self.exclude_outside && !(0..=last).contains(&j) {
                 continue;
             }
             let weight = self.kernel((j as f64 - at) * stretch);
