@@ -33,6 +33,7 @@ pub fn check() -> Result<()> {
                 .into_iter()
                 .filter(|n| {
                     n.contains("gather")
+                        || n.contains("take")
                         || n.contains("scatter")
                         || n.contains("index")
                         || n.contains("one_hot")

@@ -4,10 +4,14 @@
 
 pub mod claims;
 pub mod composed;
+pub mod concat;
 pub mod conv2d;
 pub mod copy;
 pub mod elementwise;
+pub mod gather;
+pub mod iota;
 pub mod matmul;
+pub mod pad;
 pub mod padding;
 pub mod reduce;
 pub mod scatter_slice;

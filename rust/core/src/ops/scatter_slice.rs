@@ -101,10 +101,18 @@ impl Op for ScatterSlice {
         Ok(())
     }
 
-    fn gpu(&self, _call: &GpuCall<'_>) -> Result<Lowered> {
-        Ok(Lowered::Unsupported(
-            "scatter_slice has no GPU kernel".to_owned(),
-        ))
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        let shape = self.out_shape();
+        let (starts, steps) = super::views::cut_of(&self.slice(), &shape)?;
+        let kernels = lamina_gpu::kernels::scatter_slice(
+            &call.inputs[0],
+            &shape,
+            &starts,
+            &steps,
+            0,
+            call.caps,
+        )?;
+        Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, _inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

@@ -505,4 +505,14 @@ pub(super) fn region(slice: &Slice, input: &[usize]) -> Result<Layout> {
     Ok(layout)
 }
 
+/// First index and step of a slice on every axis.
+pub(super) fn cut_of(slice: &Slice, input: &[usize]) -> Result<(Vec<usize>, Vec<isize>)> {
+    let (mut starts, mut steps) = (vec![0; input.len()], vec![1; input.len()]);
+    for cut in slice.cuts(input)? {
+        starts[cut.axis] = cut.start;
+        steps[cut.axis] = cut.step;
+    }
+    Ok((starts, steps))
+}
+
 pub use super::copy::{contiguous, copy_op};

@@ -2,6 +2,8 @@
 //! and gradients.
 
 pub mod losses;
+pub mod make;
+pub mod shape;
 
 use super::{elementwise as e, matmul, views};
 use crate::{Error, Result, Tensor};

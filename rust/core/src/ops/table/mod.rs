@@ -1,6 +1,9 @@
 //! The names under which ops are recorded; a room for each family.
 
 mod elementwise;
+mod index;
+mod make;
+mod moves;
 mod product;
 mod reduce;
 mod views;
@@ -14,6 +17,9 @@ use std::sync::{Arc, LazyLock};
 
 const ROOMS: &[fn(&mut Builder)] = &[
     elementwise::entries,
+    index::entries,
+    make::entries,
+    moves::entries,
     product::entries,
     reduce::entries,
     views::entries,

@@ -1,0 +1,63 @@
+//! Reading and writing by index.
+
+use super::{Builder, sample};
+use crate::ops::composed::make::{OneHot, one_hot};
+use crate::ops::{gather as g, inputs};
+use crate::{DType, Result, Tensor, params};
+
+params! {
+    pub struct Dim { dim: i64 = 0 }
+}
+
+type Read = fn(&Tensor, &Tensor, i64) -> Result<Tensor>;
+type Write = fn(&Tensor, &Tensor, &Tensor, i64) -> Result<Tensor>;
+
+pub(super) fn entries(b: &mut Builder) {
+    const READS: [(&str, Read); 2] = [("take", g::take), ("gather", g::gather)];
+    const WRITES: [(&str, Write); 4] = [
+        ("scatter_add", g::scatter_add),
+        ("scatter", g::scatter),
+        ("index_add", g::index_add),
+        ("index_put", g::index_put),
+    ];
+    for (name, read) in READS {
+        let index: &[usize] = if name == "take" { &[2] } else { &[2, 4] };
+        let sample = sample(&[&[3, 4], index]).typed(1, DType::I64);
+        b.composed(name, sample, move |name, xs, attrs| {
+            let [x, index] = inputs(name, xs)?;
+            Ok(vec![read(&x, &index, Dim::from_attrs(name, attrs)?.dim)?])
+        });
+    }
+    for (name, write) in WRITES {
+        let index: &[usize] = if name.starts_with("index") {
+            &[2]
+        } else {
+            &[2, 4]
+        };
+        let sample = sample(&[&[3, 4], index, &[2, 4]]).typed(1, DType::I64);
+        b.composed(name, sample, move |name, xs, attrs| {
+            let [x, index, source] = inputs(name, xs)?;
+            let dim = Dim::from_attrs(name, attrs)?.dim;
+            Ok(vec![write(&x, &index, &source, dim)?])
+        });
+    }
+    b.composed(
+        "embedding",
+        sample(&[&[2], &[3, 4]]).typed(0, DType::I64),
+        |name, xs, attrs| {
+            super::NoParams::from_attrs(name, attrs)?;
+            let [index, weight] = inputs(name, xs)?;
+            Ok(vec![g::take(&weight, &index, 0)?])
+        },
+    );
+    b.composed(
+        "one_hot",
+        sample(&[&[4]])
+            .typed(0, DType::I64)
+            .with("num_classes", 3i64),
+        |name, xs, attrs| {
+            let [index] = inputs(name, xs)?;
+            Ok(vec![one_hot(&index, &OneHot::from_attrs(name, attrs)?)?])
+        },
+    );
+}
