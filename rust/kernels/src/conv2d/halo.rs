@@ -141,7 +141,7 @@ impl Kernel for Fill<'_> {
                         zeros(s, to, empty);
                         match step {
                             1 => contiguous(s, from, to.add(empty), values),
-                            2 => every_second(s, from, to.add(empty), values, there),
+                            2 => every_second(s, from, to.add(empty), values),
                             _ => {
                                 for i in 0..values {
                                     *to.add(empty + i) = *from.add(i * step);
@@ -191,28 +191,29 @@ unsafe fn contiguous<S: Simd>(s: S, from: *const f32, to: *mut f32, n: usize) {
     }
 }
 
-/// Copies `n` elements from every second place, of which there are `most` to
-/// be read; writes no more than `n`.
+/// Copies `n` elements from every second place; reads 2 n - 1, writes `n`.
 ///
 /// # Safety
 /// As said.
 #[inline(always)]
-pub(super) unsafe fn every_second<S: Simd>(
-    s: S,
-    from: *const f32,
-    to: *mut f32,
-    n: usize,
-    most: usize,
-) {
+pub(super) unsafe fn every_second<S: Simd>(s: S, from: *const f32, to: *mut f32, n: usize) {
     let mut at = 0;
     // SAFETY: the caller's.
     unsafe {
-        while at + S::LANES <= n && 2 * (at + S::LANES) <= most {
-            s.store_ptr(to.add(at), s.load_even(from.add(2 * at)));
+        while at + S::LANES < n {
+            let from = from.add(2 * at);
+            s.store_ptr(
+                to.add(at),
+                s.even(s.load_ptr(from), s.load_ptr(from.add(S::LANES))),
+            );
             at += S::LANES;
         }
-        for at in at..n {
-            *to.add(at) = *from.add(2 * at);
+        if at < n {
+            let (from, there) = (from.add(2 * at), 2 * (n - at) - 1);
+            let low = s.load_ptr_part(from, there.min(S::LANES));
+            let there = there.saturating_sub(S::LANES);
+            let high = s.load_ptr_part(from.wrapping_add(S::LANES), there);
+            s.store_ptr_part(to.add(at), n - at, s.even(low, high));
         }
     }
 }

@@ -134,10 +134,7 @@ impl Patches<'_> {
                 let (src, dst) = (from.add(segment.src), dst.add(segment.dst));
                 match self.step[1] {
                     1 => copy(s, src, segment.len, dst),
-                    2 => {
-                        let most = 2 * segment.len - 1;
-                        every_second(s, src, dst, segment.len, most);
-                    }
+                    2 => every_second(s, src, dst, segment.len),
                     step => {
                         for i in 0..segment.len {
                             *dst.add(i) = *src.add(i * step);

@@ -160,9 +160,8 @@ impl Simd for Avx2 {
         unsafe { _mm256_maskstore_ps(p, tail(n), v) }
     }
     #[inline(always)]
-    unsafe fn load_even(self, p: *const f32) -> __m256 {
+    fn even(self, low: __m256, high: __m256) -> __m256 {
         unsafe {
-            let (low, high) = (_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8)));
             // Of each half the even lanes: 0 2 8 10 | 4 6 12 14.
             let mixed = _mm256_castps_pd(_mm256_shuffle_ps::<0b10_00_10_00>(low, high));
             _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(mixed))

@@ -155,10 +155,10 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_storeu_ps(p, tail(n), v) }
     }
     #[inline(always)]
-    unsafe fn load_even(self, p: *const f32) -> __m512 {
+    fn even(self, low: __m512, high: __m512) -> __m512 {
         unsafe {
             let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-            _mm512_permutex2var_ps(_mm512_loadu_ps(p), even, _mm512_loadu_ps(p.add(16)))
+            _mm512_permutex2var_ps(low, even, high)
         }
     }
 }

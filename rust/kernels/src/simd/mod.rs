@@ -116,11 +116,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `n` values can be written at `p`.
     unsafe fn store_ptr_part(self, p: *mut f32, n: usize, v: Self::F);
 
-    /// p\[0\], p\[2\], p\[4\], ...
-    ///
-    /// # Safety
-    /// `2 * LANES` values can be read at `p`.
-    unsafe fn load_even(self, p: *const f32) -> Self::F;
+    /// The even lanes of `low`, then those of `high`.
+    fn even(self, low: Self::F, high: Self::F) -> Self::F;
 
     /// Lanes added in halves: a fixed order for each instance.
     fn sum(self, a: Self::F) -> f32;

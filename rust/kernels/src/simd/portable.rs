@@ -143,9 +143,14 @@ impl Simd for Portable {
         }
     }
     #[inline(always)]
-    unsafe fn load_even(self, p: *const f32) -> Self::F {
-        // SAFETY: the caller's.
-        from_fn(|i| unsafe { *p.add(2 * i) })
+    fn even(self, low: Self::F, high: Self::F) -> Self::F {
+        from_fn(|i| {
+            if i < LANES / 2 {
+                low[2 * i]
+            } else {
+                high[2 * i - LANES]
+            }
+        })
     }
 
     #[inline(always)]

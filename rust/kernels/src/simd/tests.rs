@@ -103,8 +103,7 @@ impl Kernel for Check {
         );
 
         let twice: Vec<f32> = (0..2 * n).map(|i| i as f32).collect();
-        // SAFETY: 2 * LANES values are there.
-        let even = get(unsafe { s.load_even(twice.as_ptr()) });
+        let even = get(s.even(s.load(&twice), s.load(&twice[n..])));
         assert_eq!(even, (0..n).map(|i| 2.0 * i as f32).collect::<Vec<_>>());
 
         assert_eq!(s.sum(x), xs.iter().sum::<f32>());
