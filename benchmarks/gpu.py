@@ -11,8 +11,9 @@ import statistics
 import time
 from collections.abc import Callable
 
-import lamina
 import numpy as np
+
+import lamina
 
 Timed = Callable[[], object]
 
@@ -63,7 +64,9 @@ def demo_net(device: str, batch: int) -> Timed:
     net = network.build()
     net.to(device)
     net.eval()
-    x = lamina.tensor(np.random.default_rng(0).standard_normal((batch, 1, 12, 12), dtype=np.float32), device=device)
+    x = lamina.tensor(
+        np.random.default_rng(0).standard_normal((batch, 1, 12, 12), dtype=np.float32), device=device
+    )
 
     def run() -> float:
         with lamina.no_grad():

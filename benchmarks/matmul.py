@@ -38,7 +38,9 @@ def main() -> None:
     for threads in options.threads:
         rows = []
         for n in SIZES:
-            medians = harness.compare(__file__, list(ENGINES), {"n": n}, threads=threads, rounds=options.rounds)
+            medians = harness.compare(
+                __file__, list(ENGINES), {"n": n}, threads=threads, rounds=options.rounds
+            )
             gflops = 2 * n**3 / medians.get("lamina", float("inf")) / 1e9
             rows.append((f"{n}x{n}: {gflops:6.1f} GF/s", medians))
         harness.table(f"f32 matmul, {threads} thread(s)", rows)

@@ -58,9 +58,10 @@ ENGINES = {"lamina": lamina_engine, "onnxruntime": ort_engine}
 
 def difference(path: str) -> float:
     """The largest difference over the largest output."""
-    import lamina
     import numpy as np
     import onnxruntime as ort
+
+    import lamina
 
     feed = _feed(path)
     ours = list(lamina.onnx.load(path, device="cpu").run(feed).values())
@@ -78,7 +79,12 @@ def main() -> None:
         print(f"{name}: outputs differ by {difference(path):.1e} relative")
     for threads in options.threads:
         rows = [
-            (name, harness.compare(__file__, list(ENGINES), {"path": path}, threads=threads, rounds=options.rounds))
+            (
+                name,
+                harness.compare(
+                    __file__, list(ENGINES), {"path": path}, threads=threads, rounds=options.rounds
+                ),
+            )
             for name, path in paths.items()
         ]
         harness.table(f"models, batch 1, {threads} thread(s)", rows)

@@ -50,7 +50,9 @@ ENGINES = {"lamina": lamina_engine, "onnxruntime": ort_engine}
 def main() -> None:
     options = harness.arguments(__doc__ or "")
     for threads in options.threads:
-        medians = harness.compare(__file__, list(ENGINES), {"n": 10_000}, threads=threads, rounds=options.rounds)
+        medians = harness.compare(
+            __file__, list(ENGINES), {"n": 10_000}, threads=threads, rounds=options.rounds
+        )
         harness.table(f"NMS, {threads} thread(s)", [("10,000 boxes", medians)])
 
 

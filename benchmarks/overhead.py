@@ -30,7 +30,10 @@ def main() -> None:
         record.append((middle - start) / NODES)
         whole.append((end - start) / NODES)
     print(f"recording: {statistics.median(record) * 1e6:.2f} us a node")
-    print(f"recording, plan look-up and run on one element: {statistics.median(whole) * 1e6:.2f} us a node (goal 3)")
+    print(
+        "recording, plan look-up and run on one element: "
+        f"{statistics.median(whole) * 1e6:.2f} us a node (goal 3)"
+    )
 
 
 if __name__ == "__main__":

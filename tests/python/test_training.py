@@ -6,7 +6,7 @@ import lamina
 from helpers import rng
 from lamina import nn, ops, optim
 
-RISING = ("plans", "cpu_allocations", "packings", "shaders", "pipelines", "bind_groups", "buffers")
+RISING = ("plans", "cpu_allocations", "packings", "pipelines", "bind_groups", "gpu_allocations", "programs")
 
 
 def steps(device, count):
