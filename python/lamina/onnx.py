@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lamina import _lamina
-from lamina._lamina import ArgumentError, Model, ModelError
-from lamina._trace import Examples, Target, named, trace
+from lamina._lamina import ArgumentError, Model, ModelError, Tensor
+from lamina._trace import Examples, Target, Trace, named, trace
+from lamina.ops import zeros
 
 
 def load(path: str | os.PathLike[str] | bytes, device: str = "auto", strict: bool = False) -> Model:
@@ -41,8 +42,10 @@ def save(
 ) -> None:
     """Write a module or function as an ONNX model.
 
-    It is called once with the example inputs and what it records is written; a
-    module in training mode is put into evaluation for the call.
+    It is called with the example inputs and what it records is written; a module in
+    training mode is put into evaluation for the call.  Where axes are dynamic it is
+    called a second time at another size, so that what was computed from a size is
+    found instead of written as a number.
 
     Args:
         target: A module, or a function of tensors.
@@ -76,13 +79,32 @@ def save(
                     f"onnx.save: dynamic axis {axis} of '{name}' is not in 0..{given[name].ndim}"
                 )
     traced = trace(target, given)
-    outputs = traced.outputs
-    if output_names is not None:
-        if len(output_names) != len(outputs):
-            raise ArgumentError(f"onnx.save: {len(output_names)} output names for {len(outputs)} outputs")
-        outputs = dict(zip(output_names, outputs.values(), strict=True))
-    data = _lamina.onnx_save(list(outputs.items()), list(traced.inputs.items()), traced.cells, dynamic)
+    again = trace(target, _other_sizes(given, dynamic)) if any(dynamic.values()) else None
+    names = list(traced.outputs) if output_names is None else list(output_names)
+    if len(names) != len(traced.outputs):
+        raise ArgumentError(f"onnx.save: {len(names)} output names for {len(traced.outputs)} outputs")
+    data = _lamina.onnx_save(
+        _recorded(traced, names),
+        None if again is None else _recorded(again, names),
+        [(name, cell.tensor) for name, cell in traced.cells.items()],
+        [(name, axis, symbol) for name, axes in dynamic.items() for axis, symbol in axes.items()],
+    )
     _write(Path(path), data)
+
+
+def _recorded(traced: Trace, names: list[str]) -> _lamina._Recorded:
+    return list(traced.inputs.items()), list(zip(names, traced.outputs.values(), strict=True))
+
+
+def _other_sizes(given: Mapping[str, Tensor], dynamic: Mapping[str, Mapping[int, str]]) -> dict[str, Tensor]:
+    """Inputs whose dynamic axes are twice as long, one more where that is nothing."""
+    found = {}
+    for name, value in given.items():
+        shape = list(value.shape)
+        for axis in dynamic.get(name, {}):
+            shape[axis] = 2 * shape[axis] or 1
+        found[name] = zeros(shape, value.dtype, value.device)
+    return found
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -115,11 +115,12 @@ def _job(model: Model, files: dict[str, Path], title: str, settings: Settings) -
         file = files[info.name]
         if not file.is_file():
             raise ArgumentError(f"no such file: '{file}'")
-        dtype = np.dtype(info.dtype.name)
+        dtype = np.dtype(info.dtype.name if info.dtype is not None else "float32")
+        shape = info.shape or ()
         if file.suffix.lower() in pictures.SUFFIXES:
             picture = pictures.read(file)
-            array = _picture_array(picture, info.shape, settings)
-            layout = _layout(info.shape, settings)
+            array = _picture_array(picture, shape, settings)
+            layout = _layout(shape, settings)
             input_size = array.shape[2:4] if layout == "nchw" else array.shape[1:3]
         else:
             array = _load_array(file, info.name)
