@@ -79,7 +79,7 @@ def train(
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
-            losses.append(loss)
+            losses.append(loss.detach())  # the value alone: the step's graph is let go
         advance(float(np.mean([loss.item() for loss in losses])))
 
 

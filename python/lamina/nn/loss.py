@@ -15,8 +15,8 @@ class CrossEntropyLoss(Module):
         reduction: `mean`, `sum` or `none`.
 
     Example:
-        >>> nn.CrossEntropyLoss()(lamina.tensor([[5.0]]), lamina.tensor([0])).item()
-        0.0
+        >>> round(nn.CrossEntropyLoss()(lamina.tensor([[5.0, 5.0]]), lamina.tensor([0])).item(), 4)
+        0.6931
     """
 
     def __init__(self, reduction: Reduction = "mean") -> None:

@@ -26,8 +26,8 @@ def cross_entropy(logits: TensorLike, target: TensorLike, reduction: Reduction =
         DTypeError: The target is not of integers.
 
     Example:
-        >>> ops.cross_entropy(lamina.tensor([[5.0]]), lamina.tensor([0])).item()
-        0.0
+        >>> round(ops.cross_entropy(lamina.tensor([[5.0, 5.0]]), lamina.tensor([0])).item(), 4)
+        0.6931
     """
     return one("cross_entropy", logits, target, reduction=reduction)
 
