@@ -23,10 +23,14 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("gather_backward"),
     shader!("gemm"),
     shader!("matmul"),
+    shader!("reduce"),
     shader!("scatter_slice"),
+    shader!("softmax"),
     shader!("sum_splits"),
     shader!("take"),
     shader!("take_backward"),
+    shader!("tile_place"),
+    shader!("tree_fold"),
     shader!("tree_sum"),
 ];
 

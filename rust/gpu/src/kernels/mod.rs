@@ -13,9 +13,12 @@ mod elementwise;
 mod finish;
 mod gather;
 mod gemm;
+mod lanes;
 mod matmul;
 mod quads;
+mod reduce;
 mod scatter_slice;
+mod softmax;
 
 pub use concat::concat;
 pub use conv2d::{Conv2d, conv2d};
@@ -25,7 +28,9 @@ pub use copy::copy;
 pub use elementwise::elementwise;
 pub use gather::{gather, gather_backward, scatter, take, take_backward};
 pub use matmul::matmul;
+pub use reduce::{Reduction, reduce};
 pub use scatter_slice::scatter_slice;
+pub use softmax::softmax;
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -86,6 +91,14 @@ impl Kernels {
             if let Arg::Input(i) = arg {
                 *i = order[*i];
             }
+        }
+        self
+    }
+
+    /// The same calls with their buffers elsewhere.
+    pub(crate) fn rewired(mut self, to: impl Fn(Arg) -> Arg) -> Self {
+        for arg in self.dispatches.iter_mut().flat_map(|d| &mut d.args) {
+            *arg = to(*arg);
         }
         self
     }
