@@ -11,6 +11,11 @@ macro_rules! shader {
 
 /// Templates, by the name that kernels render them by.
 pub(crate) const TEMPLATES: &[(&str, &str)] = &[
+    shader!("avg_pool2d"),
+    shader!("avg_pool2d_backward"),
+    shader!("batch_norm"),
+    shader!("batch_norm_combine"),
+    shader!("batch_norm_finish"),
     shader!("common/fetch_index"),
     shader!("common/quads"),
     shader!("concat"),
@@ -23,6 +28,8 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("gather_backward"),
     shader!("gemm"),
     shader!("matmul"),
+    shader!("max_pool2d"),
+    shader!("max_pool2d_backward"),
     shader!("reduce"),
     shader!("scatter_slice"),
     shader!("softmax"),
@@ -32,6 +39,9 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("tile_place"),
     shader!("tree_fold"),
     shader!("tree_sum"),
+    shader!("window_covering"),
+    shader!("window_first"),
+    shader!("window_share"),
 ];
 
 /// Functions named `lam_...`; a module gets those that it calls.

@@ -7,6 +7,7 @@ use crate::layout::resolve_axes;
 use crate::node::record_one;
 use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
+use lamina_gpu::kernels as gpu;
 use lamina_kernels::Func;
 use lamina_kernels::Isa;
 use lamina_kernels::reduce::Reduction as Kind;
@@ -131,6 +132,13 @@ impl Op for Reduce {
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let axes = self.resolved(call.shape(0).len())?;
+        if self.kind == Kind::Mean && call.shape(0).contains(&0) {
+            // The mean of nothing, as NumPy has it.
+            return match call.dtype(0) {
+                DType::F64 => Ok(call.out::<f64>(0)?.fill(f64::NAN)),
+                _ => Ok(call.out::<f32>(0)?.fill(f32::NAN)),
+            };
+        }
         macro_rules! run {
             ($($dtype:ident => $ty:ty),*) => {
                 match call.dtype(0) {
@@ -146,10 +154,18 @@ impl Op for Reduce {
         Ok(())
     }
 
-    fn gpu(&self, _call: &GpuCall<'_>) -> Result<Lowered> {
-        Ok(Lowered::Unsupported(
-            "reductions have no GPU kernel yet".to_owned(),
-        ))
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        let x = &call.inputs[0];
+        let axes = self.resolved(x.shape.len())?;
+        let kind = match self.kind {
+            Kind::Sum => gpu::Reduction::Sum,
+            Kind::Mean => gpu::Reduction::Mean,
+            Kind::Prod => gpu::Reduction::Prod,
+            Kind::Max => gpu::Reduction::Max,
+            Kind::Min => gpu::Reduction::Min,
+        };
+        let kernels = gpu::reduce(kind, x, &axes, call.caps)?;
+        Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

@@ -106,10 +106,11 @@ impl Op for Softmax {
         Ok(())
     }
 
-    fn gpu(&self, _call: &GpuCall<'_>) -> Result<Lowered> {
-        Ok(Lowered::Unsupported(
-            "softmax has no GPU kernel yet".to_owned(),
-        ))
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        let x = &call.inputs[0];
+        let dims = self.split(&x.shape)?;
+        let kernels = lamina_gpu::kernels::softmax(x, dims, self.log, call.caps)?;
+        Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

@@ -15,7 +15,7 @@ const SHORTEST: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lanes {
     /// Invocations that share one reduction; a power of two.
-    pub lanes: usize,
+    pub each: usize,
     /// Reductions of one workgroup.
     pub columns: usize,
     /// Neighbouring invocations read along the reduction, not across.
@@ -46,7 +46,7 @@ impl Lanes {
         let parts = wanted.clamp(1, most);
         let chunk = count.div_ceil(parts).max(1).next_multiple_of(lanes);
         Lanes {
-            lanes,
+            each: lanes,
             columns,
             along,
             parts: count.div_ceil(chunk).max(1),
@@ -74,8 +74,8 @@ impl Lanes {
 
     /// A kernel whose invocations hold a `state` each, which takes `bytes` in workgroup memory.
     pub fn kernel(&self, template: &'static str, state: &'static str, bytes: usize) -> Kernel {
-        let invocations = self.lanes * self.columns;
-        let tree = if self.lanes > 1 {
+        let invocations = self.each * self.columns;
+        let tree = if self.each > 1 {
             bytes * invocations
         } else {
             0
@@ -83,7 +83,7 @@ impl Lanes {
         Kernel::new(template, [invocations as u32, 1, 1])
             .shared(tree)
             .set("state", state)
-            .set("lanes", self.lanes)
+            .set("lanes", self.each)
             .set("columns", self.columns)
             .set("along", self.along)
     }
@@ -100,10 +100,10 @@ mod tests {
             for count in [0, 1, 5, 33, 1000, 70_000, 20_000_000] {
                 for along in [true, false] {
                     let lanes = Lanes::new(size, count, along, &caps);
-                    assert_eq!(lanes.lanes * lanes.columns, 256);
+                    assert_eq!(lanes.each * lanes.columns, 256);
                     assert!(lanes.parts * lanes.chunk >= count);
                     assert!(lanes.parts == 1 || (lanes.parts - 1) * lanes.chunk < count);
-                    assert!(lanes.chunk <= 2 * LONGEST * lanes.lanes, "{lanes:?}");
+                    assert!(lanes.chunk <= 2 * LONGEST * lanes.each, "{lanes:?}");
                 }
             }
         }

@@ -4,6 +4,7 @@
 //! picks tile sizes and grid, and describes the call with [`Kernel`]: the same list of bindings
 //! gives the WGSL declarations, the access rules and the arguments.
 
+mod batch_norm;
 mod concat;
 mod conv2d;
 mod conv2d_backward_input;
@@ -15,11 +16,13 @@ mod gather;
 mod gemm;
 mod lanes;
 mod matmul;
+mod pool2d;
 mod quads;
 mod reduce;
 mod scatter_slice;
 mod softmax;
 
+pub use batch_norm::{batch_norm, batch_norm_backward};
 pub use concat::concat;
 pub use conv2d::{Conv2d, conv2d};
 pub use conv2d_backward_input::conv2d_backward_input;
@@ -28,6 +31,7 @@ pub use copy::copy;
 pub use elementwise::elementwise;
 pub use gather::{gather, gather_backward, scatter, take, take_backward};
 pub use matmul::matmul;
+pub use pool2d::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
 pub use reduce::{Reduction, reduce};
 pub use scatter_slice::scatter_slice;
 pub use softmax::softmax;
