@@ -288,3 +288,26 @@ fn claims_are_found_by_trying() {
     assert!(of("conv2d").gpu.contains(&DType::F32) && of("conv2d").gpu.contains(&DType::F16));
     assert!(!of("matmul").cpu.contains(&DType::Bool));
 }
+
+#[test]
+fn random_values_are_the_same_on_every_device() {
+    use lamina_core::ops::random::{normal, uniform};
+    let draws: Vec<(Vec<f32>, Vec<f32>)> = devices()
+        .into_iter()
+        .map(|device| {
+            lamina_core::random::manual_seed(5);
+            let u = uniform(&[1003], 0.0, 1.0, DType::F32, device).unwrap();
+            let n = normal(&[1003], 0.0, 1.0, DType::F32, device).unwrap();
+            (u.to_vec().unwrap(), n.to_vec().unwrap())
+        })
+        .collect();
+    let (u, n) = &draws[0];
+    let mean = u.iter().sum::<f32>() / 1003.0;
+    assert!((mean - 0.5).abs() < 0.05 && u.iter().all(|x| (0.0..1.0).contains(x)));
+    let spread = n.iter().map(|x| x * x).sum::<f32>() / 1003.0;
+    assert!((spread - 1.0).abs() < 0.2, "{spread}");
+    for (other_u, other_n) in &draws[1..] {
+        assert_eq!(u, other_u);
+        assert!(n.iter().zip(other_n).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
+}

@@ -31,6 +31,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("max_pool2d"),
     shader!("max_pool2d_backward"),
     shader!("reduce"),
+    shader!("philox"),
     shader!("scatter_slice"),
     shader!("softmax"),
     shader!("sum_splits"),

@@ -13,6 +13,7 @@ pub mod iota;
 pub mod matmul;
 pub mod pad;
 pub mod padding;
+pub mod random;
 pub mod reduce;
 pub mod scatter_slice;
 pub mod softmax;

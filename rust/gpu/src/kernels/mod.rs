@@ -17,6 +17,7 @@ mod gemm;
 mod lanes;
 mod matmul;
 mod pool2d;
+mod philox;
 mod quads;
 mod reduce;
 mod scatter_slice;
@@ -33,6 +34,7 @@ pub use gather::{gather, gather_backward, scatter, take, take_backward};
 pub use matmul::matmul;
 pub use pool2d::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
 pub use reduce::{Reduction, reduce};
+pub use philox::philox;
 pub use scatter_slice::scatter_slice;
 pub use softmax::softmax;
 

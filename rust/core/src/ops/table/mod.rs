@@ -5,6 +5,7 @@ mod index;
 mod make;
 mod moves;
 mod product;
+mod random;
 mod reduce;
 mod views;
 
@@ -21,6 +22,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     make::entries,
     moves::entries,
     product::entries,
+    random::entries,
     reduce::entries,
     views::entries,
 ];
