@@ -2,6 +2,7 @@
 //! rule and lowerings; [`table`] lists the names under which they are
 //! recorded, for Python, ONNX and export alike.
 
+pub mod batch_norm;
 pub mod claims;
 pub mod composed;
 pub mod concat;
@@ -13,6 +14,7 @@ pub mod iota;
 pub mod matmul;
 pub mod pad;
 pub mod padding;
+pub mod pool2d;
 pub mod random;
 pub mod reduce;
 pub mod scatter_slice;

@@ -4,6 +4,7 @@ mod elementwise;
 mod index;
 mod make;
 mod moves;
+mod network;
 mod product;
 mod random;
 mod reduce;
@@ -21,6 +22,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     index::entries,
     make::entries,
     moves::entries,
+    network::entries,
     product::entries,
     random::entries,
     reduce::entries,
