@@ -134,10 +134,11 @@ impl Op for Reduce {
         let axes = self.resolved(call.shape(0).len())?;
         if self.kind == Kind::Mean && call.shape(0).contains(&0) {
             // The mean of nothing, as NumPy has it.
-            return match call.dtype(0) {
-                DType::F64 => Ok(call.out::<f64>(0)?.fill(f64::NAN)),
-                _ => Ok(call.out::<f32>(0)?.fill(f32::NAN)),
-            };
+            match call.dtype(0) {
+                DType::F64 => call.out::<f64>(0)?.fill(f64::NAN),
+                _ => call.out::<f32>(0)?.fill(f32::NAN),
+            }
+            return Ok(());
         }
         macro_rules! run {
             ($($dtype:ident => $ty:ty),*) => {

@@ -29,7 +29,10 @@ impl Op for BatchNormBackward {
         let [dy, x, weight, mean, var] = arity(self, inputs)?;
         dims(NAME, &x.shape)?;
         if dy != x {
-            return Err(Error::shape(format!("{NAME}: dy is {:?}, x {:?}; they must be alike", dy.shape, x.shape)));
+            return Err(Error::shape(format!(
+                "{NAME}: dy is {:?}, x {:?}; they must be alike",
+                dy.shape, x.shape
+            )));
         }
         for (what, given) in [("weight", &weight), ("mean", &mean), ("var", &var)] {
             check_channel(NAME, what, &x, given)?;
@@ -38,13 +41,18 @@ impl Op for BatchNormBackward {
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp { inputs: &[0, 1, 2], outputs: &[] }
+        Gradient::Vjp {
+            inputs: &[0, 1, 2],
+            outputs: &[],
+        }
     }
 
     /// Records the composed forward, its gradient with dy as seed, and the
     /// gradient of that.
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        let [dy, x, weight, ..] = vjp.inputs else { return Err(Error::internal("batch_norm_backward: five inputs")) };
+        let [dy, x, weight, ..] = vjp.inputs else {
+            return Err(Error::internal("batch_norm_backward: five inputs"));
+        };
         let recording = crate::node::set_grad_enabled(true);
         let result = self.second(vjp, dy, x, weight);
         crate::node::set_grad_enabled(recording);
@@ -70,7 +78,15 @@ impl Op for BatchNormBackward {
                     var: call.slice(4)?,
                     eps: self.eps,
                 };
-                kernel::batch_norm_backward(isa, forward, call.slice(0)?, dims, call.out(0)?, call.out(1)?, call.out(2)?);
+                kernel::batch_norm_backward(
+                    isa,
+                    forward,
+                    call.slice(0)?,
+                    dims,
+                    call.out(0)?,
+                    call.out(1)?,
+                    call.out(2)?,
+                );
             }};
         }
         match call.dtype(0) {
@@ -85,8 +101,12 @@ impl Op for BatchNormBackward {
             return Err(Error::internal("batch_norm_backward: five inputs"));
         };
         let dims = dims(NAME, &x.shape)?;
-        let kernels =
-            lamina_gpu::kernels::batch_norm_backward([dy, x, weight, mean, var], dims, self.eps, call.caps)?;
+        let kernels = lamina_gpu::kernels::batch_norm_backward(
+            [dy, x, weight, mean, var],
+            dims,
+            self.eps,
+            call.caps,
+        )?;
         Ok(Lowered::Kernels(kernels))
     }
 
@@ -96,7 +116,13 @@ impl Op for BatchNormBackward {
 }
 
 impl BatchNormBackward {
-    fn second(&self, vjp: &Vjp<'_>, dy: &Tensor, x: &Tensor, weight: &Tensor) -> Result<Vec<Option<Tensor>>> {
+    fn second(
+        &self,
+        vjp: &Vjp<'_>,
+        dy: &Tensor,
+        x: &Tensor,
+        weight: &Tensor,
+    ) -> Result<Vec<Option<Tensor>>> {
         let leaf = |t: &Tensor| -> Result<Tensor> {
             let twin = t.detach()?;
             twin.set_requires_grad(true)?;
@@ -105,7 +131,12 @@ impl BatchNormBackward {
         let (dy, x, weight) = (leaf(dy)?, leaf(x)?, leaf(weight)?);
         let bias = leaf(&Tensor::zeros_like(&weight)?)?;
         let y = batch_norm_composed(&x, &weight, &bias, self.eps)?.swap_remove(0);
-        let first = crate::grad(&[y], &[x.clone(), weight.clone(), bias], Some(std::slice::from_ref(&dy)), true)?;
+        let first = crate::grad(
+            &[y],
+            &[x.clone(), weight.clone(), bias],
+            Some(std::slice::from_ref(&dy)),
+            true,
+        )?;
         let (mut outputs, mut seeds) = (Vec::new(), Vec::new());
         for (output, seed) in first.into_iter().zip(vjp.grads) {
             if let (Some(output), Some(seed)) = (output, seed)

@@ -3,7 +3,9 @@
 use super::{gpu_form, out_shape, sizes};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
-use crate::op::{Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype};
+use crate::op::{
+    Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+};
 use crate::ops::padding::{Padding, Window};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::{Isa, pool2d as kernel};
@@ -49,12 +51,18 @@ impl Op for AvgPool2d {
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp { inputs: &[], outputs: &[] }
+        Gradient::Vjp {
+            inputs: &[],
+            outputs: &[],
+        }
     }
 
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
         let shape = vjp.inputs[0].shape();
-        let op = AvgPool2dBackward { size: [shape[2], shape[3]], form: self.clone() };
+        let op = AvgPool2dBackward {
+            size: [shape[2], shape[3]],
+            form: self.clone(),
+        };
         Ok(vec![Some(record_one(&OpRef::new(op), &[vjp.grad(0)?])?)])
     }
 
@@ -70,7 +78,9 @@ impl Op for AvgPool2d {
         let sizes = sizes("avg_pool2d", &self.window(), call.shape(0))?;
         let (isa, pad) = (Isa::current(), self.count_include_pad);
         match call.dtype(0) {
-            DType::F64 => kernel::average_pool2d::<f64>(isa, &sizes, pad, call.slice(0)?, call.out(0)?),
+            DType::F64 => {
+                kernel::average_pool2d::<f64>(isa, &sizes, pad, call.slice(0)?, call.out(0)?);
+            }
             _ => kernel::average_pool2d::<f32>(isa, &sizes, pad, call.slice(0)?, call.out(0)?),
         }
         Ok(())
@@ -79,7 +89,12 @@ impl Op for AvgPool2d {
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
         let sizes = sizes("avg_pool2d", &self.window(), &call.inputs[0].shape)?;
         let (form, pad) = (gpu_form(&sizes), self.count_include_pad);
-        Ok(Lowered::Kernels(lamina_gpu::kernels::avg_pool2d(&call.inputs[0], &form, pad, call.caps)?))
+        Ok(Lowered::Kernels(lamina_gpu::kernels::avg_pool2d(
+            &call.inputs[0],
+            &form,
+            pad,
+            call.caps,
+        )?))
     }
 
     fn flops(&self, _inputs: &[&Meta], outputs: &[&Meta]) -> u64 {
@@ -103,13 +118,18 @@ params! {
 impl AvgPool2dBackward {
     pub fn from_attrs(name: &str, attrs: &Attrs) -> Result<Self> {
         let (own, rest) = attrs.split(&["size"]);
-        Ok(AvgPool2dBackward { size: Size::from_attrs(name, &own)?.size, form: AvgPool2d::from_attrs(name, &rest)? })
+        Ok(AvgPool2dBackward {
+            size: Size::from_attrs(name, &own)?.size,
+            form: AvgPool2d::from_attrs(name, &rest)?,
+        })
     }
 
     fn input(&self, dy: &[usize]) -> Result<Vec<usize>> {
         match dy {
             [batch, channels, _, _] => Ok(vec![*batch, *channels, self.size[0], self.size[1]]),
-            _ => Err(Error::shape(format!("{BACKWARD}: wanted a gradient of 4 axes, got {dy:?}"))),
+            _ => Err(Error::shape(format!(
+                "{BACKWARD}: wanted a gradient of 4 axes, got {dy:?}"
+            ))),
         }
     }
 }
@@ -121,7 +141,9 @@ impl Op for AvgPool2dBackward {
 
     fn params(&self) -> Attrs {
         let mut attrs = self.form.to_attrs();
-        attrs.0.push(("size".to_owned(), crate::attrs::ToAttr::to_attr(&self.size)));
+        attrs
+            .0
+            .push(("size".to_owned(), crate::attrs::ToAttr::to_attr(&self.size)));
         attrs
     }
 
@@ -131,13 +153,19 @@ impl Op for AvgPool2dBackward {
         let input = self.input(&dy.shape)?;
         let wanted = out_shape(&input, &sizes(BACKWARD, &self.form.window(), &input)?);
         if dy.shape != wanted {
-            return Err(Error::shape(format!("{BACKWARD}: the gradient has shape {:?}, wanted {wanted:?}", dy.shape)));
+            return Err(Error::shape(format!(
+                "{BACKWARD}: the gradient has shape {:?}, wanted {wanted:?}",
+                dy.shape
+            )));
         }
         Ok(vec![Meta::new(dy.dtype, input)])
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp { inputs: &[], outputs: &[] }
+        Gradient::Vjp {
+            inputs: &[],
+            outputs: &[],
+        }
     }
 
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
@@ -156,16 +184,27 @@ impl Op for AvgPool2dBackward {
         let sizes = sizes(BACKWARD, &self.form.window(), &self.input(call.shape(0))?)?;
         let pad = self.form.count_include_pad;
         match call.dtype(0) {
-            DType::F64 => kernel::average_pool2d_backward::<f64>(&sizes, pad, call.slice(0)?, call.out(0)?),
+            DType::F64 => {
+                kernel::average_pool2d_backward::<f64>(&sizes, pad, call.slice(0)?, call.out(0)?);
+            }
             _ => kernel::average_pool2d_backward::<f32>(&sizes, pad, call.slice(0)?, call.out(0)?),
         }
         Ok(())
     }
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        let sizes = sizes(BACKWARD, &self.form.window(), &self.input(&call.inputs[0].shape)?)?;
+        let sizes = sizes(
+            BACKWARD,
+            &self.form.window(),
+            &self.input(&call.inputs[0].shape)?,
+        )?;
         let (form, pad) = (gpu_form(&sizes), self.form.count_include_pad);
-        Ok(Lowered::Kernels(lamina_gpu::kernels::avg_pool2d_backward(&call.inputs[0], &form, pad, call.caps)?))
+        Ok(Lowered::Kernels(lamina_gpu::kernels::avg_pool2d_backward(
+            &call.inputs[0],
+            &form,
+            pad,
+            call.caps,
+        )?))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

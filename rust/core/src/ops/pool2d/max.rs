@@ -4,7 +4,9 @@
 use super::{gpu_form, out_shape, sizes};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::{record_one, record_op};
-use crate::op::{Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype};
+use crate::op::{
+    Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+};
 use crate::ops::padding::{Padding, Window};
 use crate::ops::views;
 use crate::{Attrs, DType, Error, Result, Tensor, params};
@@ -47,16 +49,25 @@ impl Op for MaxPool2d {
         let known = [FLOATS, &[DType::I8, DType::U8, DType::I32, DType::I64]].concat();
         want_dtype("max_pool2d", "x", x.dtype, &known)?;
         let shape = out_shape(&x.shape, &sizes("max_pool2d", &self.window(), &x.shape)?);
-        Ok(vec![Meta::new(x.dtype, shape.clone()), Meta::new(DType::I64, shape)])
+        Ok(vec![
+            Meta::new(x.dtype, shape.clone()),
+            Meta::new(DType::I64, shape),
+        ])
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp { inputs: &[0], outputs: &[] }
+        Gradient::Vjp {
+            inputs: &[0],
+            outputs: &[],
+        }
     }
 
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
         let op = OpRef::new(MaxPool2dBackward(self.clone()));
-        Ok(vec![Some(record_one(&op, &[vjp.inputs[0].clone(), vjp.grad(0)?])?)])
+        Ok(vec![Some(record_one(
+            &op,
+            &[vjp.inputs[0].clone(), vjp.grad(0)?],
+        )?)])
     }
 
     fn class(&self) -> Class<'_> {
@@ -85,7 +96,8 @@ impl Op for MaxPool2d {
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
         let sizes = sizes("max_pool2d", &self.window(), &call.inputs[0].shape)?;
-        let kernels = lamina_gpu::kernels::max_pool2d(&call.inputs[0], &gpu_form(&sizes), true, call.caps)?;
+        let kernels =
+            lamina_gpu::kernels::max_pool2d(&call.inputs[0], &gpu_form(&sizes), true, call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 
@@ -128,7 +140,10 @@ impl Op for MaxPool2dBackward {
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp { inputs: &[0], outputs: &[] }
+        Gradient::Vjp {
+            inputs: &[0],
+            outputs: &[],
+        }
     }
 
     /// Linear in dy: its own gradient reads where the maxima lie.
@@ -138,8 +153,15 @@ impl Op for MaxPool2dBackward {
         let [batch, channels] = [x.shape()[0] as i64, x.shape()[1] as i64];
         let flat = |t: &Tensor| views::reshape(t, &[batch, channels, -1]);
         let index = flat(&outputs[1])?;
-        let picked = crate::ops::record("gather", &[flat(&g)?, index], &Attrs::new().with("dim", 2i64))?;
-        Ok(vec![None, Some(views::reshape_to(&picked[0], outputs[0].shape())?)])
+        let picked = crate::ops::record(
+            "gather",
+            &[flat(&g)?, index],
+            &Attrs::new().with("dim", 2i64),
+        )?;
+        Ok(vec![
+            None,
+            Some(views::reshape_to(&picked[0], outputs[0].shape())?),
+        ])
     }
 
     fn class(&self) -> Class<'_> {
@@ -153,16 +175,29 @@ impl Op for MaxPool2dBackward {
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let sizes = sizes(self.name(), &self.0.window(), call.shape(0))?;
         match call.dtype(0) {
-            DType::F64 => kernel::max_pool2d_backward::<f64>(&sizes, call.slice(0)?, call.slice(1)?, call.out(0)?),
-            _ => kernel::max_pool2d_backward::<f32>(&sizes, call.slice(0)?, call.slice(1)?, call.out(0)?),
+            DType::F64 => kernel::max_pool2d_backward::<f64>(
+                &sizes,
+                call.slice(0)?,
+                call.slice(1)?,
+                call.out(0)?,
+            ),
+            _ => kernel::max_pool2d_backward::<f32>(
+                &sizes,
+                call.slice(0)?,
+                call.slice(1)?,
+                call.out(0)?,
+            ),
         }
         Ok(())
     }
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        let [x, dy] = call.inputs else { return Err(Error::internal("max_pool2d_backward: two inputs")) };
+        let [x, dy] = call.inputs else {
+            return Err(Error::internal("max_pool2d_backward: two inputs"));
+        };
         let sizes = sizes(self.name(), &self.0.window(), &x.shape)?;
-        let kernels = lamina_gpu::kernels::max_pool2d_backward(x, dy, &gpu_form(&sizes), call.caps)?;
+        let kernels =
+            lamina_gpu::kernels::max_pool2d_backward(x, dy, &gpu_form(&sizes), call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 

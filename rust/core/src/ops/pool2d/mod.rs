@@ -15,7 +15,9 @@ use lamina_kernels::reduce::Reduction;
 /// Checked sizes of a window over `x` (batch, channels, height, width).
 fn sizes(op: &str, window: &Window, x: &[usize]) -> Result<Pool2dShape> {
     let &[batch, channels, in_h, in_w] = x else {
-        return Err(Error::shape(format!("{op}: wanted x (batch, channels, height, width), got {x:?}")));
+        return Err(Error::shape(format!(
+            "{op}: wanted x (batch, channels, height, width), got {x:?}"
+        )));
     };
     let [out_h, out_w] = window.out_size(op, [in_h, in_w])?;
     let pads = window.pads([in_h, in_w]);
@@ -58,7 +60,10 @@ fn gpu_form(sizes: &Pool2dShape) -> lamina_gpu::kernels::Pool2d {
 /// The mean or the largest of each channel, height and width kept as 1.
 pub fn global_pool2d(op: &str, kind: Reduction, x: &Tensor) -> Result<Tensor> {
     if x.rank() < 3 {
-        return Err(Error::shape(format!("{op}: wanted x (batch, channels, spatial...), got {:?}", x.shape())));
+        return Err(Error::shape(format!(
+            "{op}: wanted x (batch, channels, spatial...), got {:?}",
+            x.shape()
+        )));
     }
     let dim = Some((2..x.rank() as i64).collect());
     reduce_as_is(kind, x, Axes { dim, keepdim: true })
