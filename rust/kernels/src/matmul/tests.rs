@@ -189,6 +189,7 @@ fn the_tail_sees_every_final_element_once() {
             [700, 300, 1],
             [300, 700, 90],
             [20, 30, 900],
+            [6, 400, 700],
         ] {
             let (a, b) = (values(m * k, 8), values(k * n, 9));
             let (a, b) = (MatRef::contiguous(&a, m, k), MatRef::contiguous(&b, k, n));
