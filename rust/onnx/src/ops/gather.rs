@@ -119,47 +119,22 @@ fn reduction(call: &Call<'_, '_>) -> Traced<bool> {
     }
 }
 
-/// `updates` at `indices` along `axis`: added, or in place of what was there,
-/// which is where adding ones to zeros leaves something.
+/// `updates` at `indices` along `axis`: added, or in place of what was there.
 fn scatter(
     call: &Call<'_, '_>,
-    x: &Value,
-    indices: &Value,
-    updates: &Value,
+    inputs: [&Value; 3],
     axis: usize,
     add: bool,
 ) -> Traced<Value> {
-    let attrs = || Attrs::new().with("dim", axis);
-    let dtype = call.dtype(x)?;
-    if add {
-        return call.record_one("scatter_add", &[x, indices, updates], attrs());
-    }
-    let narrow = !matches!(dtype, DType::F32 | DType::F64 | DType::I32 | DType::I64);
-    let wide = if dtype.is_float() {
-        DType::F32
-    } else {
-        DType::I32
-    };
-    let (x_wide, updates) = if narrow {
-        (call.cast(x, wide)?, call.cast(updates, wide)?)
-    } else {
-        (x.clone(), updates.clone())
-    };
-    let shape = call.shape(x)?;
-    let zeros = call.full(call.dtype(&x_wide)?, &shape, 0.0)?;
-    let ones = call.full(DType::F32, &call.shape(&updates)?, 1.0)?;
-    let counts = call.full(DType::F32, &shape, 0.0)?;
-    let hit = call.record_one("scatter_add", &[&counts, indices, &ones], attrs())?;
-    let hit = call.with_number("gt", &hit, 0.0)?;
-    let placed = call.record_one("scatter_add", &[&zeros, indices, &updates], attrs())?;
-    call.cast(&call.select(&hit, &placed, &x_wide)?, dtype)
+    let op = if add { "scatter_add" } else { "scatter" };
+    call.record_one(op, &inputs, Attrs::new().with("dim", axis))
 }
 
 fn scatter_elements(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let axis = call.axis(call.int_or("axis", 0)?, call.rank(&x)?)?;
     let add = reduction(call)?;
-    Ok(vec![scatter(call, &x, &indices, &updates, axis, add)?])
+    Ok(vec![scatter(call, [&x, &indices, &updates], axis, add)?])
 }
 
 /// Rows of the flattened leading axes: (positions, rest) scattered along 0.
@@ -175,6 +150,6 @@ fn scatter_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let at = call.expand(&call.reshape(&at, &[count, 1])?, &[count, width])?;
     let flat = call.reshape(&x, &[rows, width])?;
     let updates = call.reshape(&updates, &[count, width])?;
-    let y = scatter(call, &flat, &at, &updates, 0, add)?;
+    let y = scatter(call, [&flat, &at, &updates], 0, add)?;
     Ok(vec![call.reshape(&y, &shape)?])
 }
