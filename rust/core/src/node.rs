@@ -23,6 +23,8 @@ pub(crate) struct Node {
     pub(crate) differentiated: AtomicBool,
     outputs: Mutex<Vec<Weak<Inner>>>,
     depth: u32,
+    /// It reads a placeholder: it cannot run by itself.
+    symbolic: bool,
     requires_grad: bool,
 }
 
@@ -137,10 +139,16 @@ pub(crate) fn record_on(op: &OpRef, inputs: &[Tensor], device: Device) -> Result
         && inputs.iter().any(Tensor::requires_grad)
         && matches!(op.op.gradient(), Gradient::Vjp { .. });
     let mut depth = 1;
+    let mut symbolic = false;
     for input in inputs {
         let state = input.0.state.lock();
-        if let (None, Some(source)) = (&state.value, &state.source) {
-            depth = depth.max(source.node.depth + 1);
+        match (&state.value, &state.source) {
+            (None, Some(source)) => {
+                depth = depth.max(source.node.depth + 1);
+                symbolic |= source.node.symbolic;
+            }
+            (None, None) => symbolic |= state.lost.is_none(),
+            (Some(_), _) => {}
         }
     }
     let node = Arc::new(Node {
@@ -153,12 +161,13 @@ pub(crate) fn record_on(op: &OpRef, inputs: &[Tensor], device: Device) -> Result
         site: current_site(),
         differentiated: AtomicBool::new(false),
         depth,
+        symbolic,
         requires_grad,
     });
     let outputs: Vec<Tensor> = (0..node.metas.len())
         .map(|i| Node::output(&node, i))
         .collect();
-    if depth > MAX_DEPTH || eager() {
+    if !symbolic && (depth > MAX_DEPTH || eager()) {
         crate::eval::eval(&outputs)?;
     }
     Ok(outputs)

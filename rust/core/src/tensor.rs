@@ -302,6 +302,11 @@ impl Tensor {
         ))
     }
 
+    /// The user's line that recorded it, where lines are traced.
+    pub fn recorded_at(&self) -> Option<Arc<str>> {
+        self.source()?.node.site.clone()
+    }
+
     /// The identity of the recorded node behind this tensor.
     pub fn node_id(&self) -> Option<u64> {
         self.source().map(|s| s.node.id)

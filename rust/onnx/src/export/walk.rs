@@ -27,7 +27,9 @@ impl Step {
             .iter()
             .map(|t| format!("{:?}", t.shape()))
             .collect();
-        format!(" (recorded on inputs of shape {})", shapes.join(", "))
+        let line = self.outputs.first().and_then(Tensor::recorded_at);
+        let line = line.map_or_else(String::new, |line| format!(" at {line}"));
+        format!(" (recorded on inputs of shape {}{line})", shapes.join(", "))
     }
 
     /// A parameter at both sizes.

@@ -120,12 +120,7 @@ fn reduction(call: &Call<'_, '_>) -> Traced<bool> {
 }
 
 /// `updates` at `indices` along `axis`: added, or in place of what was there.
-fn scatter(
-    call: &Call<'_, '_>,
-    inputs: [&Value; 3],
-    axis: usize,
-    add: bool,
-) -> Traced<Value> {
+fn scatter(call: &Call<'_, '_>, inputs: [&Value; 3], axis: usize, add: bool) -> Traced<Value> {
     let op = if add { "scatter_add" } else { "scatter" };
     call.record_one(op, &inputs, Attrs::new().with("dim", axis))
 }

@@ -59,12 +59,45 @@ fn max_pool(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
 
 fn average(call: &Call<'_, '_>, x: &Value, include_pad: bool) -> Traced<Value> {
     let ceil = call.flag("ceil_mode", false)?;
+    let rank = call.rank(x)?;
+    if matches!(rank, 3 | 4) && Window::of(call, rank - 2, None)?.dilation != [1, 1] {
+        return dilated_average(call, x, include_pad);
+    }
     pooled(call, "avg_pool2d", x, &|w| {
-        w.attrs()
-            .with("kernel_size", kernel(w))
+        Attrs::new()
+            .with("stride", w.stride)
+            .with("padding", w.padding.attr())
+            .with("kernel_size", w.kernel)
             .with("ceil_mode", ceil)
             .with("count_include_pad", include_pad)
     })
+}
+
+/// The sum over taps that lie apart, as a convolution of each channel with
+/// ones, over how many of the taps count.
+fn dilated_average(call: &Call<'_, '_>, x: &Value, include_pad: bool) -> Traced<Value> {
+    if call.flag("ceil_mode", false)? {
+        return call.unsupported("an average over taps that lie apart, with ceil_mode");
+    }
+    let rank = call.rank(x)?;
+    let window = Window::of(call, rank - 2, None)?;
+    let x = lift(call, x)?;
+    let [_, channels, height, width] = call.dims(&x, "the input")?;
+    let dtype = call.dtype(&x)?;
+    let [kernel_h, kernel_w] = window.kernel;
+    let sums = |x: &Value, channels: usize| {
+        let ones = call.full(dtype, &[channels, 1, kernel_h, kernel_w], 1.0)?;
+        let attrs = window.attrs().with("groups", channels);
+        call.record_one("conv2d", &[x, &ones], attrs)
+    };
+    let sum = sums(&x, channels)?;
+    let count = if include_pad {
+        call.number(&x, (kernel_h * kernel_w) as f64)?
+    } else {
+        sums(&call.full(dtype, &[1, 1, height, width], 1.0)?, 1)?
+    };
+    let mean = call.div(&sum, &count)?;
+    lower(call, &mean, rank)
 }
 
 fn average_pool(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
