@@ -11,6 +11,7 @@ macro_rules! shader {
 
 /// Templates, by the name that kernels render them by.
 pub(crate) const TEMPLATES: &[(&str, &str)] = &[
+    shader!("argmax"),
     shader!("avg_pool2d"),
     shader!("avg_pool2d_backward"),
     shader!("batch_norm"),
@@ -23,6 +24,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("conv2d_backward_weight"),
     shader!("conv2d_backward_weight_direct"),
     shader!("conv2d_direct"),
+    shader!("cumsum"),
     shader!("elementwise"),
     shader!("gather"),
     shader!("gather_backward"),
@@ -30,10 +32,13 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("matmul"),
     shader!("max_pool2d"),
     shader!("max_pool2d_backward"),
-    shader!("reduce"),
     shader!("philox"),
+    shader!("reduce"),
+    shader!("resize"),
     shader!("scatter_slice"),
     shader!("softmax"),
+    shader!("sort"),
+    shader!("sort_step"),
     shader!("sum_splits"),
     shader!("take"),
     shader!("take_backward"),
@@ -50,6 +55,7 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     shader!("common/index"),
     shader!("common/arith"),
     shader!("common/math"),
+    shader!("common/order"),
     shader!("common/pack"),
     shader!("common/wide"),
 ];

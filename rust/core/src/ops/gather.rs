@@ -335,6 +335,16 @@ fn summed(op: Indexed, g: &Tensor, index: &Tensor) -> Result<Tensor> {
     cast(&op.record(&[&cast(g, wide)?, index])?, g.dtype())
 }
 
+/// The elements of `g` summed at `index` on an axis of `length`.
+pub(crate) fn sum_at(g: &Tensor, index: &Tensor, axis: usize, length: usize) -> Result<Tensor> {
+    let op = Indexed {
+        kind: Kind::GatherBackward,
+        dim: axis as i64,
+        length,
+    };
+    summed(op, g, index)
+}
+
 /// Indices as the kernels read them.
 fn index_of(name: &str, index: &Tensor) -> Result<Tensor> {
     match index.dtype() {

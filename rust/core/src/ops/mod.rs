@@ -2,12 +2,14 @@
 //! rule and lowerings; [`table`] lists the names under which they are
 //! recorded, for Python, ONNX and export alike.
 
+pub mod argmax;
 pub mod batch_norm;
 pub mod claims;
 pub mod composed;
 pub mod concat;
 pub mod conv2d;
 pub mod copy;
+pub mod cumsum;
 pub mod elementwise;
 pub mod gather;
 pub mod iota;
@@ -17,8 +19,10 @@ pub mod padding;
 pub mod pool2d;
 pub mod random;
 pub mod reduce;
+pub mod resize;
 pub mod scatter_slice;
 pub mod softmax;
+pub mod sort;
 pub mod transfer;
 pub mod views;
 
@@ -94,4 +98,19 @@ pub fn number_tensor(number: Number, strong: Option<DType>) -> Tensor {
 pub(crate) fn inputs<const N: usize>(name: &str, given: &[Tensor]) -> Result<[Tensor; N]> {
     <[Tensor; N]>::try_from(given.to_vec())
         .map_err(|_| Error::argument(format!("{name}: takes {N} tensor(s), got {}", given.len())))
+}
+
+/// (outer, axis, inner): a shape around one of its axes.
+pub(crate) fn around(shape: &[usize], axis: usize) -> [usize; 3] {
+    let outer = shape[..axis].iter().product();
+    [outer, shape[axis], shape[axis + 1..].iter().product()]
+}
+
+/// `x` in a dtype that the kernels compare: halves as float32, bool as uint8.
+pub(crate) fn comparable(x: &Tensor) -> Result<Tensor> {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => elementwise::cast(x, DType::F32),
+        DType::Bool => elementwise::cast(x, DType::U8),
+        _ => Ok(x.clone()),
+    }
 }

@@ -27,7 +27,7 @@ params! {
 }
 
 /// (outer, n, inner) of a shape around an axis.
-fn around(name: &str, shape: &[usize], axis: usize) -> Result<[usize; 3]> {
+pub(super) fn around(name: &str, shape: &[usize], axis: usize) -> Result<[usize; 3]> {
     if axis >= shape.len() {
         let reason = format!("axis {axis} of shape {shape:?}");
         return Err(GpuError::unsupported(name, reason));

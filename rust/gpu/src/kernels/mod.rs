@@ -20,8 +20,10 @@ mod philox;
 mod pool2d;
 mod quads;
 mod reduce;
+mod resize;
 mod scatter_slice;
 mod softmax;
+mod sort;
 
 pub use batch_norm::{batch_norm, batch_norm_backward};
 pub use concat::concat;
@@ -35,8 +37,10 @@ pub use matmul::matmul;
 pub use philox::philox;
 pub use pool2d::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
 pub use reduce::{Reduction, reduce};
+pub use resize::{AxisTable, resize};
 pub use scatter_slice::scatter_slice;
 pub use softmax::softmax;
+pub use sort::{argmax, cumsum, sort};
 
 use std::{collections::BTreeMap, fmt::Write};
 

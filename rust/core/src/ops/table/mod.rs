@@ -5,6 +5,7 @@ mod index;
 mod make;
 mod moves;
 mod network;
+mod order;
 mod product;
 mod random;
 mod reduce;
@@ -23,6 +24,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     make::entries,
     moves::entries,
     network::entries,
+    order::entries,
     product::entries,
     random::entries,
     reduce::entries,

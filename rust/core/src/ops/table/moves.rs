@@ -3,7 +3,7 @@
 use super::{Builder, sample};
 use crate::ops::composed::shape::{flip, select, tile};
 use crate::ops::concat::{self, concat, stack};
-use crate::ops::{inputs, pad, scatter_slice};
+use crate::ops::{inputs, pad, resize, scatter_slice};
 use crate::params;
 
 params! {
@@ -67,4 +67,12 @@ pub(super) fn entries(b: &mut Builder) {
             .with("ends", vec![3i64]),
         scatter_slice::ScatterSlice::from_attrs,
     );
+    let size = sample(&[&[1, 2, 3, 4]]).with("size", vec![5i64, 3]);
+    b.composed("resize", size.with("mode", "linear"), |name, xs, attrs| {
+        let [x] = inputs(name, xs)?;
+        Ok(vec![resize::resize(
+            &x,
+            &resize::Resize::from_attrs(name, attrs)?,
+        )?])
+    });
 }

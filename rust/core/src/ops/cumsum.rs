@@ -1,0 +1,109 @@
+//! Running sums along an axis.
+
+use super::elementwise::cast;
+use crate::call::{CpuCall, GpuCall};
+use crate::layout::resolve_axis;
+use crate::node::record_one;
+use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype};
+use crate::{Attrs, DType, Result, Tensor, params};
+use lamina_kernels::Number;
+
+params! {
+    /// `exclusive` leaves out the element itself, `reverse` runs from the end.
+    pub struct Cumsum { dim: i64, exclusive: bool = false, reverse: bool = false }
+}
+
+const DTYPES: &[DType] = &[
+    DType::F32,
+    DType::F64,
+    DType::I32,
+    DType::I64,
+    DType::U32,
+    DType::U64,
+];
+
+impl Cumsum {
+    fn run<T: Number>(&self, call: &CpuCall<'_>) -> Result<()> {
+        let shape = call.shape(0);
+        let axis = resolve_axis("cumsum", self.dim, shape.len())?;
+        let dims = super::around(shape, axis);
+        let (x, out) = (call.slice::<T>(0)?, call.out::<T>(0)?);
+        lamina_kernels::sort::cumsum(x, dims, self.exclusive, self.reverse, out);
+        Ok(())
+    }
+}
+
+impl Op for Cumsum {
+    fn name(&self) -> &str {
+        "cumsum"
+    }
+
+    fn params(&self) -> Attrs {
+        self.to_attrs()
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
+        let [x] = arity(self, inputs)?;
+        want_dtype("cumsum", "x", x.dtype, DTYPES)?;
+        resolve_axis("cumsum", self.dim, x.shape.len())?;
+        Ok(vec![x])
+    }
+
+    fn gradient(&self) -> Gradient {
+        Gradient::Vjp {
+            inputs: &[],
+            outputs: &[],
+        }
+    }
+
+    /// x[i] is in the sums from i on: they run the other way.
+    fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
+        let back = Cumsum {
+            reverse: !self.reverse,
+            ..self.clone()
+        };
+        Ok(vec![Some(record_one(&OpRef::new(back), &[vjp.grad(0)?])?)])
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Compute
+    }
+
+    fn strides(&self, _index: usize) -> Strides {
+        Strides::Contiguous
+    }
+
+    fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
+        match call.dtype(0) {
+            DType::F32 => self.run::<f32>(call),
+            DType::F64 => self.run::<f64>(call),
+            DType::I32 => self.run::<i32>(call),
+            DType::I64 => self.run::<i64>(call),
+            DType::U32 => self.run::<u32>(call),
+            _ => self.run::<u64>(call),
+        }
+    }
+
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        let x = &call.inputs[0];
+        let axis = resolve_axis("cumsum", self.dim, x.shape.len())?;
+        let (exclusive, reverse) = (self.exclusive, self.reverse);
+        let kernels = lamina_gpu::kernels::cumsum(x, axis, exclusive, reverse, call.caps)?;
+        Ok(Lowered::Kernels(kernels))
+    }
+
+    fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
+        inputs[0].len() as u64
+    }
+}
+
+/// Halves are summed in float32; bools and narrow integers give int64, as
+/// sums do.
+pub fn cumsum(x: &Tensor, form: Cumsum) -> Result<Tensor> {
+    let (wide, result) = match x.dtype() {
+        d @ (DType::F16 | DType::BF16) => (DType::F32, d),
+        d if d.is_float() || d == DType::U64 => (d, d),
+        _ => (DType::I64, DType::I64),
+    };
+    cast(&record_one(&OpRef::new(form), &[cast(x, wide)?])?, result)
+}
