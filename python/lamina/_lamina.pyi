@@ -12,8 +12,6 @@ _Index: TypeAlias = SupportsIndex | slice | EllipsisType | Tensor | npt.NDArray[
 _Indices: TypeAlias = _Index | tuple[_Index, ...]
 _Operand: TypeAlias = Tensor | Cell | float | int | bool
 _Named: TypeAlias = Sequence[tuple[str, Tensor]]
-# Inputs and outputs of a recorded function.
-_Recorded: TypeAlias = tuple[_Named, _Named]
 
 version: str
 
@@ -239,10 +237,11 @@ class Model:
 
 def onnx_load(model: str | bytes, device: str = "auto", strict: bool = False) -> Model: ...
 def onnx_save(
-    first: _Recorded,
-    second: _Recorded | None,
-    state: Sequence[tuple[str, Tensor]],
-    dynamic: Sequence[tuple[str, int, str]],
+    outputs: _Named,
+    inputs: _Named,
+    cells: Mapping[str, Cell],
+    dynamic: Mapping[str, Mapping[int, str]],
+    second: tuple[_Named, _Named] | None = None,
 ) -> bytes: ...
 
 @final

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lamina import _lamina
 from lamina._lamina import ArgumentError, Model, ModelError, Tensor
-from lamina._trace import Examples, Target, Trace, named, trace
+from lamina._trace import Examples, Target, named, trace
 from lamina.ops import zeros
 
 
@@ -84,16 +84,15 @@ def save(
     if len(names) != len(traced.outputs):
         raise ArgumentError(f"onnx.save: {len(names)} output names for {len(traced.outputs)} outputs")
     data = _lamina.onnx_save(
-        _recorded(traced, names),
-        None if again is None else _recorded(again, names),
-        [(name, cell.tensor) for name, cell in traced.cells.items()],
-        [(name, axis, symbol) for name, axes in dynamic.items() for axis, symbol in axes.items()],
+        list(zip(names, traced.outputs.values(), strict=True)),
+        list(traced.inputs.items()),
+        traced.cells,
+        dynamic,
+        None
+        if again is None
+        else (list(zip(names, again.outputs.values(), strict=True)), list(again.inputs.items())),
     )
     _write(Path(path), data)
-
-
-def _recorded(traced: Trace, names: list[str]) -> _lamina._Recorded:
-    return list(traced.inputs.items()), list(zip(names, traced.outputs.values(), strict=True))
 
 
 def _other_sizes(given: Mapping[str, Tensor], dynamic: Mapping[str, Mapping[int, str]]) -> dict[str, Tensor]:

@@ -7,8 +7,6 @@ from typing import Literal, TypeAlias, overload
 
 from lamina._lamina import Tensor
 from lamina.ops._record import Operand, TensorLike, many, one
-from lamina.ops.elementwise import where
-from lamina.ops.make import uniform
 
 Pair: TypeAlias = int | tuple[int, int]
 Padding: TypeAlias = (
@@ -301,9 +299,7 @@ def dropout(x: TensorLike, p: float = 0.5) -> Tensor:
         >>> ops.dropout(lamina.tensor([2.0]), 0.0).tolist()
         [2.0]
     """
-    keep = uniform(x.shape, device=x.device) >= p
-    scaled = (x if isinstance(x, Tensor) else x.tensor) * (1.0 / (1.0 - p))
-    return where(keep, scaled, 0.0)
+    return one("dropout", x, p=p)
 
 
 def resize(
