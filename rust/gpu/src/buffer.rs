@@ -89,7 +89,12 @@ impl Drop for Inner {
         let size = self.raw.buffer.size();
         pool.used_bytes -= size;
         pool.free_bytes += size;
-        pool.free.entry(size).or_default().push(self.raw.clone());
+        // Oldest first when taken: a repeated step then gets the same buffers
+        // for the same values, in whatever order the last step let go of them,
+        // and its bind groups serve again.
+        let free = pool.free.entry(size).or_default();
+        let at = free.partition_point(|other| other.id > self.raw.id);
+        free.insert(at, self.raw.clone());
     }
 }
 
