@@ -58,6 +58,10 @@ fn lam_clip(x: f32, lo: f32, hi: f32) -> f32 {
 // The sign of the dividend; exact while the quotient is below 2^24.
 fn lam_fmod(a: f32, b: f32) -> f32 {
     let quotient = trunc(lam_div(a, b));
+    if (quotient == 0.0) {
+        // |a| < |b|, which may be infinite.
+        return a;
+    }
     var rest = fma(-quotient, b, a);
     if (rest != 0.0 && (rest < 0.0) != (a < 0.0)) {
         rest += lam_copysign(abs(b), a);

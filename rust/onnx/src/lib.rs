@@ -14,7 +14,7 @@ mod sizes;
 mod trace;
 mod write;
 
-pub use export::{Export, Recording, export};
+pub use export::{Export, Recording, counterparts, export};
 pub use model::Model;
 pub use ops::operators;
 pub use read::{read_bytes, read_model};

@@ -6,6 +6,7 @@
 //! between them was computed from a size and would be baked into the file.
 
 mod elementwise;
+mod names;
 mod network;
 mod shape;
 #[cfg(test)]
@@ -17,6 +18,8 @@ use crate::write::{IR_VERSION, OPSET};
 use lamina_core::{Attr, DType, Error, Result, Tensor};
 use std::collections::{BTreeMap, HashMap};
 use walk::Step;
+
+pub use names::counterparts;
 
 /// A function's inputs and results at one size, by name.
 #[derive(Clone, Copy)]

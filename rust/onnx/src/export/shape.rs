@@ -31,6 +31,7 @@ pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
             e.direct(op, &[("axis", Attribute::Int(dim))]);
         }
         "resize" => resize(e)?,
+        "iota" => iota(e)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -241,6 +242,22 @@ fn pad(e: &mut Emit<'_>) -> Result<()> {
     } else {
         e.finish("Pad", &[&x, &pads], &attribute);
     }
+    Ok(())
+}
+
+/// 0, 1, 2, ... is a constant.
+fn iota(e: &mut Emit<'_>) -> Result<()> {
+    let length = e.int("length")?;
+    let dtype = e.step.outputs[0].dtype();
+    let numbers = (0..length).map(|i| crate::host::Host::scalar(dtype, i as f64).to_bytes());
+    let bytes: Vec<u8> = numbers.flatten().collect();
+    let shape = vec![length.max(0) as usize];
+    let constant = e.initializer(crate::ir::Constant {
+        dtype,
+        shape,
+        bytes: bytes.into(),
+    });
+    e.finish("Identity", &[&constant], &[]);
     Ok(())
 }
 

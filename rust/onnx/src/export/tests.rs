@@ -239,3 +239,25 @@ fn results_that_are_inputs_or_constants() {
     let w = tensor(&[3], 4);
     round_trip(&|_| w.clone(), SIZES, BATCH);
 }
+
+#[test]
+fn every_op_says_what_it_is_written_as() {
+    let all = super::counterparts();
+    let of = |name: &str| {
+        all.iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, ops)| ops.join(" "))
+            .unwrap()
+    };
+    assert_eq!(of("conv2d"), "Conv Reshape Add");
+    assert_eq!(of("add"), "Add");
+    assert_eq!(of("rsqrt"), "Sqrt Reciprocal");
+    assert_eq!(of("logical_and"), "And");
+    assert_eq!(of("sum"), "ReduceSum");
+    let missing: Vec<&str> = all
+        .iter()
+        .filter(|(_, ops)| ops.is_empty())
+        .map(|(n, _)| n.as_str())
+        .collect();
+    println!("without counterpart: {}", missing.join(" "));
+}
