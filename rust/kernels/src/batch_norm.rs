@@ -203,20 +203,52 @@ fn each_tile([batch, channels, inner]: [usize; 3], body: impl Fn(Tile) + Sync) {
     });
 }
 
-/// The sum of `f(i)` for `i < n`, in f64, in a fixed order.
-#[inline(always)]
-fn sum(n: usize, f: impl Fn(usize) -> f64) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let whole = n / LANES * LANES;
-    let mut at = 0;
-    while at < whole {
-        for (lane, total) in lanes.iter_mut().enumerate() {
-            *total += f(at + lane);
+/// What is summed over a channel.
+trait Term<T>: Copy {
+    /// Of the element `x`, its companion `d` and the channel's centre.
+    fn term(self, x: T, d: T, centre: f64) -> f64;
+}
+
+#[derive(Clone, Copy)]
+struct Value;
+#[derive(Clone, Copy)]
+struct SquaredDistance;
+#[derive(Clone, Copy)]
+struct Companion;
+#[derive(Clone, Copy)]
+struct CompanionDistance;
+
+macro_rules! terms {
+    ($($name:ident |$x:ident, $d:ident, $centre:ident| $e:expr;)*) => {$(
+        impl<T: Float> Term<T> for $name {
+            #[inline(always)]
+            fn term(self, $x: T, $d: T, $centre: f64) -> f64 {
+                $e
+            }
         }
-        at += LANES;
+    )*};
+}
+
+terms! {
+    Value |x, _d, _c| x.to_f64();
+    SquaredDistance |x, _d, c| (x.to_f64() - c) * (x.to_f64() - c);
+    Companion |_x, d, _c| d.to_f64();
+    CompanionDistance |x, d, c| d.to_f64() * (x.to_f64() - c);
+}
+
+/// The sum over a row, in f64, in a fixed order.
+#[inline(always)]
+fn row_sum<T: Float>(term: impl Term<T>, x: &[T], d: &[T], centre: f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let (xs, x_rest) = x.as_chunks::<LANES>();
+    let (ds, d_rest) = d.as_chunks::<LANES>();
+    for (x, d) in xs.iter().zip(ds) {
+        for i in 0..LANES {
+            lanes[i] += term.term(x[i], d[i], centre);
+        }
     }
-    for i in whole..n {
-        lanes[i - whole] += f(i);
+    for (lane, (x, d)) in lanes.iter_mut().zip(x_rest.iter().zip(d_rest)) {
+        *lane += term.term(*x, *d, centre);
     }
     let mut width = LANES / 2;
     while width > 0 {
@@ -228,22 +260,26 @@ fn sum(n: usize, f: impl Fn(usize) -> f64) -> f64 {
     lanes[0]
 }
 
-/// For each channel of the tile: the sum of `f(position, channel)`.
+/// For each channel of the tile, the sum over its elements.
 #[inline(always)]
-fn channel_sums(tile: Tile, f: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-    let [batch, _, inner] = tile.dims;
+fn channel_sums<T: Float>(
+    tile: Tile,
+    term: impl Term<T>,
+    x: &[T],
+    d: &[T],
+    centres: &[f64],
+) -> Vec<f64> {
     let mut sums = vec![0.0; tile.channels];
-    for n in 0..batch {
-        let start = tile.start(n);
+    for n in 0..tile.dims[0] {
+        let range = tile.start(n)..tile.start(n) + tile.channels * tile.dims[2];
+        let (x, d) = (&x[range.clone()], &d[range]);
         if tile.flat() {
-            for (c, total) in sums.iter_mut().enumerate() {
-                *total += f(start + c, c);
+            let pairs = x.iter().zip(d).zip(centres);
+            for (total, ((x, d), centre)) in sums.iter_mut().zip(pairs) {
+                *total += term.term(*x, *d, *centre);
             }
         } else {
-            for (c, total) in sums.iter_mut().enumerate() {
-                let start = start + c * inner;
-                *total += sum(inner, |i| f(start + i, c));
-            }
+            sums[0] += row_sum(term, x, d, centres[0]);
         }
     }
     sums
@@ -266,14 +302,11 @@ impl<T: Float> Kernel for Moments<'_, T> {
     fn run<S: Simd>(self, _: S) -> Stats {
         let Moments { x, tile } = self;
         let count = (tile.dims[0] * tile.dims[2]) as f64;
-        let mut mean = channel_sums(tile, |i, _| x[i].to_f64());
+        let mut mean = channel_sums(tile, Value, x, x, &vec![0.0; tile.channels]);
         for m in &mut mean {
             *m /= count;
         }
-        let mut var = channel_sums(tile, |i, c| {
-            let d = x[i].to_f64() - mean[c];
-            d * d
-        });
+        let mut var = channel_sums(tile, SquaredDistance, x, x, &mean);
         for v in &mut var {
             *v /= count;
         }
@@ -332,9 +365,10 @@ impl<T: Float> Kernel for Products<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Sums {
         let Products { x, dy, tile, means } = self;
+        let centres: Vec<f64> = means.iter().map(|m| m.to_f64()).collect();
         Sums {
-            dy: channel_sums(tile, |i, _| dy[i].to_f64()),
-            dy_x: channel_sums(tile, |i, c| dy[i].to_f64() * (x[i] - means[c]).to_f64()),
+            dy: channel_sums(tile, Companion, x, dy, &centres),
+            dy_x: channel_sums(tile, CompanionDistance, x, dy, &centres),
         }
     }
 }

@@ -6,8 +6,9 @@ use std::ops::Range;
 
 /// Fewer elements than this are copied by the calling thread alone.
 const MIN_CHUNK: usize = 1 << 15;
-/// Edge of a transposition tile: 32 rows of 32 floats stay in the first cache.
-const TILE: usize = 32;
+/// Edge of a transposition tile: 16 floats are a cache line, so that each line
+/// is read once and written once, whatever the strides' powers of two.
+const TILE: usize = 16;
 
 /// Writes `src` contiguously, in row-major order.
 pub fn copy<T: Copy + Send + Sync>(src: &View<T>, out: &mut [T]) {
@@ -155,18 +156,55 @@ unsafe fn transpose<T: Copy + Send + Sync>(nest: &Nest, axis: usize, ends: &Ends
             let src = ends.src.wrapping_offset(outer.offset(0, plane));
             let dst = ends.dst.wrapping_offset(outer.offset(1, plane));
             for left in (0..width).step_by(TILE) {
-                for i in top..height.min(top + TILE) {
-                    for j in left..width.min(left + TILE) {
-                        // SAFETY: (i, j) lies in the plane of both regions.
-                        unsafe {
-                            *dst.offset(i as isize * dst_step + j as isize) =
-                                *src.offset(i as isize + j as isize * src_step);
-                        }
-                    }
-                }
+                let src = src.wrapping_offset(top as isize + left as isize * src_step);
+                let dst = dst.wrapping_offset(top as isize * dst_step + left as isize);
+                let (tall, wide) = (TILE.min(height - top), TILE.min(width - left));
+                // SAFETY: the tile lies in the plane of both regions.
+                unsafe { tile(src, src_step, dst, dst_step, tall, wide) };
             }
         }
     });
+}
+
+/// `dst[i dst_step + j] = src[i + j src_step]` for `i < tall`, `j < wide`,
+/// both at most [`TILE`].
+///
+/// # Safety
+/// All of that can be read and written.
+#[inline]
+unsafe fn tile<T: Copy>(
+    src: *const T,
+    src_step: isize,
+    dst: *mut T,
+    dst_step: isize,
+    tall: usize,
+    wide: usize,
+) {
+    // SAFETY: the caller's; what is read of `lines` was written before.
+    unsafe {
+        if tall == TILE && wide == TILE {
+            let mut lines = [[*src; TILE]; TILE];
+            for (j, line) in lines.iter_mut().enumerate() {
+                *line = src
+                    .offset(j as isize * src_step)
+                    .cast::<[T; TILE]>()
+                    .read_unaligned();
+            }
+            // Row i is column i of the lines.
+            #[allow(clippy::needless_range_loop)]
+            for i in 0..TILE {
+                let turned: [T; TILE] = std::array::from_fn(|j| lines[j][i]);
+                let to = dst.offset(i as isize * dst_step).cast::<[T; TILE]>();
+                to.write_unaligned(turned);
+            }
+            return;
+        }
+        for i in 0..tall as isize {
+            for j in 0..wide as isize {
+                *dst.offset(i * dst_step + j) = *src.offset(i + j * src_step);
+            }
+        }
+    }
 }
 
 /// Sets every element to `value`.

@@ -39,26 +39,19 @@ pub fn nms(
     assert_eq!(boxes.len(), 4 * n);
     assert!(classes.is_none_or(|c| c.len() == n) && batches.is_none_or(|b| b.len() == n));
     let limit = options.max_output.unwrap_or(n);
+    let order = order(scores, options.score_threshold);
+    let grid = Grid::new(&order, boxes);
     let mut groups: HashMap<(i64, i64), Kept> = HashMap::new();
     let mut result = Vec::new();
-    for i in order(scores, options.score_threshold) {
+    for i in order {
         if result.len() == limit {
             break;
         }
         let candidate = Corners::new(&boxes[4 * i..4 * i + 4]);
         let group = (batches.map_or(0, |b| b[i]), classes.map_or(0, |c| c[i]));
         let kept = groups.entry(group).or_default();
-        let threshold = options.iou_threshold;
-        let overlaps = dispatch(
-            isa,
-            Overlaps {
-                kept,
-                candidate,
-                threshold,
-            },
-        );
-        if !overlaps {
-            kept.push(candidate);
+        if !kept.overlaps(isa, grid.as_ref(), candidate, options.iou_threshold) {
+            kept.push(grid.as_ref(), candidate);
             result.push(i as i64);
         }
     }
@@ -109,10 +102,121 @@ impl Corners {
     }
 }
 
-/// The kept boxes of one group, coordinate by coordinate, in whole vectors:
-/// the unused lanes hold boxes that overlap nothing.
+/// Cells about as large as the average box: only boxes that share a cell can
+/// overlap.
+#[derive(Clone, Copy, Debug)]
+struct Grid {
+    left: f32,
+    top: f32,
+    /// Cells per unit of length.
+    x_scale: f32,
+    y_scale: f32,
+}
+
+/// Cells along one side.
+const SIDE: usize = 64;
+/// Boxes over more cells than this are kept apart.
+const MANY_CELLS: usize = 16;
+/// For fewer boxes there is one list.
+const SMALL: usize = 256;
+
+/// The cells of a box, first and last of each axis.
+#[derive(Clone, Copy, Debug)]
+struct Cells {
+    x: [usize; 2],
+    y: [usize; 2],
+}
+
+impl Cells {
+    fn each(self) -> impl Iterator<Item = usize> {
+        (self.y[0]..=self.y[1])
+            .flat_map(move |y| (self.x[0]..=self.x[1]).map(move |x| y * SIDE + x))
+    }
+}
+
+impl Grid {
+    fn new(order: &[usize], boxes: &[f32]) -> Option<Grid> {
+        if order.len() < SMALL {
+            return None;
+        }
+        let all = || order.iter().map(|i| Corners::new(&boxes[4 * i..4 * i + 4]));
+        let count = order.len() as f32;
+        let low = |f: fn(Corners) -> f32| all().map(f).fold(f32::INFINITY, f32::min);
+        let high = |f: fn(Corners) -> f32| all().map(f).fold(f32::NEG_INFINITY, f32::max);
+        let (left, top) = (low(|c| c.left), low(|c| c.top));
+        let scale = |size: f32, extent: f32| {
+            // At most SIDE cells; sizes that are not finite make one cell.
+            let scale = (count / size).min((SIDE - 1) as f32 / extent);
+            if scale.is_finite() { scale } else { 0.0 }
+        };
+        let width: f32 = all().map(|c| c.right - c.left).sum();
+        let height: f32 = all().map(|c| c.bottom - c.top).sum();
+        Some(Grid {
+            left,
+            top,
+            x_scale: scale(width, high(|c| c.right) - left),
+            y_scale: scale(height, high(|c| c.bottom) - top),
+        })
+    }
+
+    /// None for a box over many cells.
+    fn cells(&self, c: Corners) -> Option<Cells> {
+        // Rises with the coordinate, so that boxes that meet share a cell.
+        let cell = |v: f32, from: f32, scale: f32| (((v - from) * scale) as usize).min(SIDE - 1);
+        let x = [c.left, c.right].map(|v| cell(v, self.left, self.x_scale));
+        let y = [c.top, c.bottom].map(|v| cell(v, self.top, self.y_scale));
+        let finite = (c.right - c.left).is_finite() && (c.bottom - c.top).is_finite();
+        let count = (x[1] + 1).saturating_sub(x[0]) * (y[1] + 1).saturating_sub(y[0]);
+        (finite && count <= MANY_CELLS).then_some(Cells { x, y })
+    }
+}
+
+/// The kept boxes of one group.
 #[derive(Debug, Default)]
 struct Kept {
+    all: Boxes,
+    /// Those over many cells.
+    large: Boxes,
+    cells: HashMap<usize, Boxes>,
+}
+
+impl Kept {
+    fn overlaps(&self, isa: Isa, grid: Option<&Grid>, candidate: Corners, threshold: f32) -> bool {
+        let test = |kept: &Boxes| {
+            let overlaps = Overlaps {
+                kept,
+                candidate,
+                threshold,
+            };
+            kept.count > 0 && dispatch(isa, overlaps)
+        };
+        match grid.and_then(|g| g.cells(candidate)) {
+            None => test(&self.all),
+            Some(cells) => {
+                let near = |cell| self.cells.get(&cell).is_some_and(test);
+                test(&self.large) || cells.each().any(near)
+            }
+        }
+    }
+
+    fn push(&mut self, grid: Option<&Grid>, c: Corners) {
+        self.all.push(c);
+        let Some(grid) = grid else { return };
+        match grid.cells(c) {
+            None => self.large.push(c),
+            Some(cells) => {
+                for cell in cells.each() {
+                    self.cells.entry(cell).or_default().push(c);
+                }
+            }
+        }
+    }
+}
+
+/// Boxes coordinate by coordinate, in whole vectors: the unused lanes hold
+/// boxes that overlap nothing.
+#[derive(Debug, Default)]
+struct Boxes {
     count: usize,
     left: Vec<f32>,
     top: Vec<f32>,
@@ -121,7 +225,7 @@ struct Kept {
     area: Vec<f32>,
 }
 
-impl Kept {
+impl Boxes {
     fn push(&mut self, c: Corners) {
         let lists = [
             &mut self.left,
@@ -144,7 +248,7 @@ impl Kept {
 
 /// Whether a kept box overlaps the candidate by more than the threshold.
 struct Overlaps<'a> {
-    kept: &'a Kept,
+    kept: &'a Boxes,
     candidate: Corners,
     threshold: f32,
 }

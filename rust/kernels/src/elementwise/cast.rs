@@ -11,14 +11,14 @@ macro_rules! cast_to {
     ($from:ty, $isa:expr, $to:expr, $call:expr) => {
         match register($to) {
             DType::Bool => wide1($isa, $call, |x: $from| u8::from(x != <$from>::ZERO)),
-            DType::U8 => plain1($call, |x: $from| x as u8),
+            DType::U8 => wide1($isa, $call, |x: $from| x as u8),
             DType::I8 => plain1($call, |x: $from| x as i8),
             DType::U16 => plain1($call, |x: $from| x as u16),
             DType::I16 => plain1($call, |x: $from| x as i16),
             DType::U32 => plain1($call, |x: $from| x as u32),
-            DType::I32 => plain1($call, |x: $from| x as i32),
+            DType::I32 => wide1($isa, $call, |x: $from| x as i32),
             DType::U64 => plain1($call, |x: $from| x as u64),
-            DType::I64 => plain1($call, |x: $from| x as i64),
+            DType::I64 => wide1($isa, $call, |x: $from| x as i64),
             DType::F32 => wide1($isa, $call, |x: $from| x as f32),
             DType::F64 => plain1($call, |x: $from| x as f64),
             DType::F16 | DType::BF16 => {}

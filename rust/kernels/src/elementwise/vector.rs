@@ -195,7 +195,7 @@ unsafe fn double_precision(isa: Isa, func: Func, call: Call) -> bool {
             Func::Cos if small_angles(call) => wide1(isa, call, double::cos),
             Func::Sin => plain1(call, double::sin_any),
             Func::Cos => plain1(call, double::cos_any),
-            Func::Pow => wide2(isa, call, double::pow),
+            Func::Pow => dispatch(isa, PowerLoop(call, None)),
             Func::PowConst { exponent } => power(isa, exponent, call),
             Func::FloorDiv => wide2(isa, call, <f32 as Scalar>::floor_div),
             Func::Remainder => wide2(isa, call, <f32 as Scalar>::remainder),
@@ -206,9 +206,41 @@ unsafe fn double_precision(isa: Isa, func: Func, call: Call) -> bool {
     true
 }
 
-/// # Safety
-/// As for [`single`].
-unsafe fn power(isa: Isa, exponent: f64, call: Call) {
+/// Powers of the first operand by the second, or by a constant.  (A closure of
+/// this size would not be inlined, and so not vectorised.)
+struct PowerLoop(Call, Option<f32>);
+
+impl Kernel for PowerLoop {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        const CHUNK: usize = 64;
+        let PowerLoop(call, exponent) = self;
+        let mut x = [1.0f32; CHUNK];
+        let mut y = [exponent.unwrap_or(1.0); CHUNK];
+        for at in (0..call.n).step_by(CHUNK) {
+            let n = CHUNK.min(call.n - at);
+            let bytes = 4 * at;
+            // SAFETY: whoever made the call: `n` elements are there; the
+            // result may lie over the operands, which are read first.
+            unsafe {
+                let from = call.args[0].add(bytes).cast::<f32>();
+                from.copy_to_nonoverlapping(x.as_mut_ptr(), n);
+                if exponent.is_none() {
+                    let from = call.args[1].add(bytes).cast::<f32>();
+                    from.copy_to_nonoverlapping(y.as_mut_ptr(), n);
+                }
+                for i in 0..CHUNK {
+                    x[i] = double::pow(x[i], y[i]);
+                }
+                let to = call.out.add(bytes).cast::<f32>();
+                to.copy_from_nonoverlapping(x.as_ptr(), n);
+            }
+        }
+    }
+}
+
+fn power(isa: Isa, exponent: f64, call: Call) {
     if exponent == 2.0 {
         dispatch(isa, UnaryLoop(Square, call));
     } else if exponent == 3.0 {
@@ -220,8 +252,7 @@ unsafe fn power(isa: Isa, exponent: f64, call: Call) {
     } else if exponent == -1.0 {
         dispatch(isa, UnaryLoop(Reciprocal, call));
     } else {
-        // SAFETY: the caller's.
-        unsafe { wide1(isa, call, |x: f32| double::pow(x, exponent as f32)) }
+        dispatch(isa, PowerLoop(call, Some(exponent as f32)));
     }
 }
 

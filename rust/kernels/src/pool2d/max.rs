@@ -37,41 +37,85 @@ pub fn max_pool2d<T: Number>(
     };
     assert_eq!(indices.len(), shape.output_len());
     let places = DisjointMut::new(indices);
+    let windows = Windows::new(shape);
     shape.each_plane(work * shape.kernel[0], |p| {
         // SAFETY: planes do not overlap.
         let (y, places) = unsafe { (plane(&to, p, out_size), plane(&places, p, out_size)) };
         let x = &x[p * size..(p + 1) * size];
-        for (at, (y, place)) in y.iter_mut().zip(places).enumerate() {
-            let first = first_maximum(shape, x, at / shape.out_w, at % shape.out_w);
-            *y = first.map_or(T::LOWEST, |i| x[i]);
-            *place = first.map_or(-1, |i| i as i64);
-        }
+        let mut next = y.iter_mut().zip(places);
+        windows.each_maximum(x, |first| {
+            if let Some((y, place)) = next.next() {
+                *y = first.map_or(T::LOWEST, |i| x[i]);
+                *place = first.map_or(-1, |i| i as i64);
+            }
+        });
     });
 }
 
-/// Where the first maximum of a window lies in the input's plane.
-fn first_maximum<T: Number>(
-    shape: &Pool2dShape,
-    x: &[T],
-    out_y: usize,
-    out_x: usize,
-) -> Option<usize> {
-    let mut best: Option<usize> = None;
-    let columns = shape.columns(out_x);
-    for ky in shape.rows(out_y) {
-        let row = shape.row(out_y, ky) * shape.in_w;
-        for kx in columns.clone() {
-            let at = row + shape.column(out_x, kx);
-            let better = match best {
-                None => true,
-                Some(b) => !x[b].is_nan() && (x[at] > x[b] || x[at].is_nan()),
+/// Where the windows of a plane lie.
+struct Windows {
+    in_w: usize,
+    dilation: [usize; 2],
+    /// Of each output row and column: the first input position, and how many
+    /// taps lie inside.
+    rows: Vec<(usize, usize)>,
+    columns: Vec<(usize, usize)>,
+}
+
+impl Windows {
+    fn new(shape: &Pool2dShape) -> Windows {
+        let row = |o| {
+            let taps = shape.rows(o);
+            let first = if taps.is_empty() {
+                0
+            } else {
+                shape.row(o, taps.start)
             };
-            if better {
-                best = Some(at);
+            (first, taps.len())
+        };
+        let column = |o| {
+            let taps = shape.columns(o);
+            let first = if taps.is_empty() {
+                0
+            } else {
+                shape.column(o, taps.start)
+            };
+            (first, taps.len())
+        };
+        Windows {
+            in_w: shape.in_w,
+            dilation: shape.dilation,
+            rows: (0..shape.out_h).map(row).collect(),
+            columns: (0..shape.out_w).map(column).collect(),
+        }
+    }
+
+    /// Calls `body` with the place of each window's first maximum, in order.
+    #[inline(always)]
+    fn each_maximum<T: Number>(&self, x: &[T], mut body: impl FnMut(Option<usize>)) {
+        for &(top, height) in &self.rows {
+            for &(left, width) in &self.columns {
+                if height * width == 0 {
+                    body(None);
+                    continue;
+                }
+                let mut place = top * self.in_w + left;
+                let mut best = x[place];
+                for ky in 0..height {
+                    let row = (top + ky * self.dilation[0]) * self.in_w + left;
+                    for kx in 0..width {
+                        let at = row + kx * self.dilation[1];
+                        // NaN stays once it is there.
+                        if x[at] > best || (x[at].is_nan() && !best.is_nan()) {
+                            best = x[at];
+                            place = at;
+                        }
+                    }
+                }
+                body(Some(place));
             }
         }
     }
-    best
 }
 
 struct Plane<'a, T> {
@@ -112,17 +156,18 @@ pub fn max_pool2d_backward<T: Float>(shape: &Pool2dShape, x: &[T], dy: &[T], dx:
     assert_eq!(dy.len(), shape.output_len());
     let (size, out_size) = (shape.input_plane(), shape.output_plane());
     let to = DisjointMut::new(dx);
+    let windows = Windows::new(shape);
     let area = shape.kernel[0] * shape.kernel[1];
     shape.each_plane(size + out_size * area, |p| {
         // SAFETY: planes do not overlap.
         let dx = unsafe { plane(&to, p, size) };
-        let x = &x[p * size..(p + 1) * size];
         dx.fill(T::ZERO);
-        for (at, dy) in dy[p * out_size..(p + 1) * out_size].iter().enumerate() {
-            if let Some(i) = first_maximum(shape, x, at / shape.out_w, at % shape.out_w) {
+        let mut dy = dy[p * out_size..(p + 1) * out_size].iter();
+        windows.each_maximum(&x[p * size..(p + 1) * size], |first| {
+            if let (Some(dy), Some(i)) = (dy.next(), first) {
                 dx[i] += *dy;
             }
-        }
+        });
     });
 }
 

@@ -47,17 +47,35 @@ pub(super) fn backward(
     }
 }
 
-/// Calls `body(at, n)` for vector after vector of `len`; only the last has
-/// fewer than all lanes.
-#[inline(always)]
-fn vectors<S: Simd>(len: usize, mut body: impl FnMut(usize, usize)) {
-    let mut at = 0;
-    while at + S::LANES <= len {
-        body(at, S::LANES);
-        at += S::LANES;
+/// Vector after vector of `len`, as (start, lanes); only the last has fewer
+/// than all lanes.  (An iterator, since a closure would be compiled for the
+/// baseline where it is not inlined.)
+struct Steps {
+    at: usize,
+    len: usize,
+    lanes: usize,
+}
+
+impl Iterator for Steps {
+    type Item = (usize, usize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let at = self.at;
+        if at >= self.len {
+            return None;
+        }
+        self.at += self.lanes;
+        Some((at, self.lanes.min(self.len - at)))
     }
-    if at < len {
-        body(at, len - at);
+}
+
+#[inline(always)]
+fn vectors<S: Simd>(len: usize) -> Steps {
+    Steps {
+        at: 0,
+        len,
+        lanes: S::LANES,
     }
 }
 
@@ -116,9 +134,11 @@ impl Kernel for Row {
     fn run<S: Simd>(self, s: S) {
         let Row { log, x, y, n } = self;
         let mut top = s.splat(f32::NEG_INFINITY);
-        vectors::<S>(n, |at, m| unsafe {
-            top = s.max(keep(s, load(s, x.add(at), m), m, f32::NEG_INFINITY), top);
-        });
+        for (at, m) in vectors::<S>(n) {
+            unsafe {
+                top = s.max(keep(s, load(s, x.add(at), m), m, f32::NEG_INFINITY), top);
+            }
+        }
         let largest = s.max_lane(top);
         let shift = if largest == f32::NEG_INFINITY {
             0.0
@@ -127,24 +147,30 @@ impl Kernel for Row {
         };
         let shift = s.splat(shift);
         let mut sum = s.zero();
-        vectors::<S>(n, |at, m| unsafe {
-            let e = math::exp(s, s.sub(load(s, x.add(at), m), shift));
-            if !log {
-                store(s, y.add(at), m, e);
+        for (at, m) in vectors::<S>(n) {
+            unsafe {
+                let e = math::exp(s, s.sub(load(s, x.add(at), m), shift));
+                if !log {
+                    store(s, y.add(at), m, e);
+                }
+                sum = s.add(sum, keep(s, e, m, 0.0));
             }
-            sum = s.add(sum, keep(s, e, m, 0.0));
-        });
+        }
         let sum = s.sum(sum);
         if log {
             let shift = s.add(shift, s.splat(if sum == 0.0 { 0.0 } else { sum.ln() }));
-            vectors::<S>(n, |at, m| unsafe {
-                store(s, y.add(at), m, s.sub(load(s, x.add(at), m), shift));
-            });
+            for (at, m) in vectors::<S>(n) {
+                unsafe {
+                    store(s, y.add(at), m, s.sub(load(s, x.add(at), m), shift));
+                }
+            }
         } else {
             let scale = s.splat(if sum == 0.0 { 0.0 } else { 1.0 / sum });
-            vectors::<S>(n, |at, m| unsafe {
-                store(s, y.add(at), m, s.mul(load(s, y.add(at), m), scale));
-            });
+            for (at, m) in vectors::<S>(n) {
+                unsafe {
+                    store(s, y.add(at), m, s.mul(load(s, y.add(at), m), scale));
+                }
+            }
         }
     }
 }
@@ -168,37 +194,39 @@ impl Kernel for Columns {
             width,
             ..
         } = tile;
-        vectors::<S>(width, |left, m| unsafe {
-            let (x, y) = (x.add(left), y.add(left));
-            let lowest = s.splat(f32::NEG_INFINITY);
-            let mut top = lowest;
-            for i in 0..axis {
-                top = s.max(load(s, x.add(i * stride), m), top);
-            }
-            let shift = s.select(s.eq(top, lowest), s.zero(), top);
-            let mut sum = s.zero();
-            for i in 0..axis {
-                let e = math::exp(s, s.sub(load(s, x.add(i * stride), m), shift));
-                if !log {
-                    store(s, y.add(i * stride), m, e);
-                }
-                sum = s.add(sum, e);
-            }
-            let empty = s.eq(sum, s.zero());
-            if log {
-                let shift = s.add(shift, s.select(empty, s.zero(), math::log(s, sum)));
+        for (left, m) in vectors::<S>(width) {
+            unsafe {
+                let (x, y) = (x.add(left), y.add(left));
+                let lowest = s.splat(f32::NEG_INFINITY);
+                let mut top = lowest;
                 for i in 0..axis {
-                    let v = s.sub(load(s, x.add(i * stride), m), shift);
-                    store(s, y.add(i * stride), m, v);
+                    top = s.max(load(s, x.add(i * stride), m), top);
                 }
-            } else {
-                let scale = s.select(empty, s.zero(), s.div(s.splat(1.0), sum));
+                let shift = s.select(s.eq(top, lowest), s.zero(), top);
+                let mut sum = s.zero();
                 for i in 0..axis {
-                    let v = s.mul(load(s, y.add(i * stride), m), scale);
-                    store(s, y.add(i * stride), m, v);
+                    let e = math::exp(s, s.sub(load(s, x.add(i * stride), m), shift));
+                    if !log {
+                        store(s, y.add(i * stride), m, e);
+                    }
+                    sum = s.add(sum, e);
+                }
+                let empty = s.eq(sum, s.zero());
+                if log {
+                    let shift = s.add(shift, s.select(empty, s.zero(), math::log(s, sum)));
+                    for i in 0..axis {
+                        let v = s.sub(load(s, x.add(i * stride), m), shift);
+                        store(s, y.add(i * stride), m, v);
+                    }
+                } else {
+                    let scale = s.select(empty, s.zero(), s.div(s.splat(1.0), sum));
+                    for i in 0..axis {
+                        let v = s.mul(load(s, y.add(i * stride), m), scale);
+                        store(s, y.add(i * stride), m, v);
+                    }
                 }
             }
-        });
+        }
     }
 }
 
@@ -217,20 +245,24 @@ impl Kernel for RowBackward {
     fn run<S: Simd>(self, s: S) {
         let RowBackward { log, y, dy, dx, n } = self;
         let mut sum = s.zero();
-        vectors::<S>(n, |at, m| unsafe {
-            // Lanes past the end are 0 in both.
-            let d = load(s, dy.add(at), m);
-            sum = if log {
-                s.add(sum, d)
-            } else {
-                s.fma(d, load(s, y.add(at), m), sum)
-            };
-        });
+        for (at, m) in vectors::<S>(n) {
+            unsafe {
+                // Lanes past the end are 0 in both.
+                let d = load(s, dy.add(at), m);
+                sum = if log {
+                    s.add(sum, d)
+                } else {
+                    s.fma(d, load(s, y.add(at), m), sum)
+                };
+            }
+        }
         let sum = s.splat(s.sum(sum));
-        vectors::<S>(n, |at, m| unsafe {
-            let (d, y) = (load(s, dy.add(at), m), load(s, y.add(at), m));
-            store(s, dx.add(at), m, slope(s, log, y, d, sum));
-        });
+        for (at, m) in vectors::<S>(n) {
+            unsafe {
+                let (d, y) = (load(s, dy.add(at), m), load(s, y.add(at), m));
+                store(s, dx.add(at), m, slope(s, log, y, d, sum));
+            }
+        }
     }
 }
 
@@ -260,25 +292,27 @@ impl Kernel for ColumnsBackward {
             width,
             ..
         } = tile;
-        vectors::<S>(width, |left, m| unsafe {
-            let (y, dy, dx) = (y.add(left), dy.add(left), dx.add(left));
-            let mut sum = s.zero();
-            for i in 0..axis {
-                let d = load(s, dy.add(i * stride), m);
-                sum = if log {
-                    s.add(sum, d)
-                } else {
-                    s.fma(d, load(s, y.add(i * stride), m), sum)
-                };
+        for (left, m) in vectors::<S>(width) {
+            unsafe {
+                let (y, dy, dx) = (y.add(left), dy.add(left), dx.add(left));
+                let mut sum = s.zero();
+                for i in 0..axis {
+                    let d = load(s, dy.add(i * stride), m);
+                    sum = if log {
+                        s.add(sum, d)
+                    } else {
+                        s.fma(d, load(s, y.add(i * stride), m), sum)
+                    };
+                }
+                for i in 0..axis {
+                    let (d, y) = (
+                        load(s, dy.add(i * stride), m),
+                        load(s, y.add(i * stride), m),
+                    );
+                    store(s, dx.add(i * stride), m, slope(s, log, y, d, sum));
+                }
             }
-            for i in 0..axis {
-                let (d, y) = (
-                    load(s, dy.add(i * stride), m),
-                    load(s, y.add(i * stride), m),
-                );
-                store(s, dx.add(i * stride), m, slope(s, log, y, d, sum));
-            }
-        });
+        }
     }
 }
 
