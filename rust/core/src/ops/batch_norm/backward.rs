@@ -1,20 +1,32 @@
-//! The fused gradient of batch normalisation in training.  It is not twice
-//! differentiable itself: for that its gradient is taken through the
-//! composition that defines it.
+//! The gradient of training batch normalisation, from dy, x, weight, mean
+//! and biased variance: dx, dweight and dbias.
 
-use super::{batch_norm_composed, check_channel, dims};
+use super::{check_rows, dims};
 use crate::call::{CpuCall, GpuCall};
+use crate::node::set_grad_enabled;
 use crate::op::{Class, Gradient, Lowered, Meta, Op, Strides, Vjp, arity};
+use crate::ops::{composed, views};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
-use lamina_kernels::Isa;
-use lamina_kernels::batch_norm::{self as kernel, Forward};
+use lamina_kernels::{Isa, batch_norm as kernel};
 
 params! {
-    /// Inputs dy, x, weight, mean, var; outputs dx, dweight, dbias.
     pub struct BatchNormBackward { eps: f64 = 1e-5 }
 }
 
 const NAME: &str = "batch_norm_backward";
+
+/// The composed twin of dx, dweight and dbias on `inputs`, recorded with its
+/// tape.  The inputs become nodes of their own: what else depends on x, the
+/// mean above all, keeps its own path.
+fn twin(inputs: &[Tensor], eps: f64) -> Result<(Vec<Tensor>, [Tensor; 3])> {
+    let own = |t: &Tensor| {
+        let shape: Vec<i64> = t.shape().iter().map(|&n| n as i64).collect();
+        views::reshape(t, &shape)
+    };
+    let inputs = inputs.iter().map(own).collect::<Result<Vec<_>>>()?;
+    let outputs = composed::batch_norm::backward(&inputs, eps)?;
+    Ok((inputs, outputs))
+}
 
 impl Op for BatchNormBackward {
     fn name(&self) -> &str {
@@ -27,36 +39,43 @@ impl Op for BatchNormBackward {
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let [dy, x, weight, mean, var] = arity(self, inputs)?;
-        dims(NAME, &x.shape)?;
-        if dy != x {
+        let rows = [("weight", &weight), ("mean", &mean), ("var", &var)];
+        let [batch, channels, inner] = check_rows(NAME, &x, &rows)?;
+        if dy != x || batch * inner == 0 {
             return Err(Error::shape(format!(
-                "{NAME}: dy is {:?}, x {:?}; they must be alike",
-                dy.shape, x.shape
+                "{NAME}: the gradient is {} {:?}, x {} {:?}; they must be equal and not empty",
+                dy.dtype, dy.shape, x.dtype, x.shape
             )));
         }
-        for (what, given) in [("weight", &weight), ("mean", &mean), ("var", &var)] {
-            check_channel(NAME, what, &x, given)?;
-        }
-        Ok(vec![x, weight.clone(), weight])
+        let row = Meta::new(x.dtype, [channels]);
+        Ok(vec![x, row.clone(), row])
     }
 
     fn gradient(&self) -> Gradient {
         Gradient::Vjp {
-            inputs: &[0, 1, 2],
+            inputs: &[0, 1, 2, 3, 4],
             outputs: &[],
         }
     }
 
-    /// Records the composed forward, its gradient with dy as seed, and the
-    /// gradient of that.
+    /// The gradient of the composed twin.
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        let [dy, x, weight, ..] = vjp.inputs else {
-            return Err(Error::internal("batch_norm_backward: five inputs"));
-        };
-        let recording = crate::node::set_grad_enabled(true);
-        let result = self.second(vjp, dy, x, weight);
-        crate::node::set_grad_enabled(recording);
-        result
+        let create_graph = set_grad_enabled(true);
+        let recorded = twin(vjp.inputs, self.eps);
+        set_grad_enabled(create_graph);
+        let (inputs, outputs) = recorded?;
+        let (seen, seeds): (Vec<Tensor>, Vec<Tensor>) = (outputs.iter().zip(vjp.grads))
+            .filter(|(output, _)| output.requires_grad())
+            .filter_map(|(output, grad)| Some((output.clone(), grad.clone()?)))
+            .unzip();
+        let wanted: Vec<Tensor> = (inputs.iter())
+            .filter(|t| t.requires_grad())
+            .cloned()
+            .collect();
+        let found = crate::grad(&seen, &wanted, Some(&seeds), create_graph)?;
+        let mut found = found.into_iter();
+        let of = |t: &Tensor| t.requires_grad().then(|| found.next().flatten());
+        Ok(inputs.iter().map(of).map(Option::flatten).collect())
     }
 
     fn class(&self) -> Class<'_> {
@@ -68,26 +87,25 @@ impl Op for BatchNormBackward {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        let (isa, dims) = (Isa::current(), dims(NAME, call.shape(1))?);
+        let dims = dims(NAME, call.shape(1))?;
         macro_rules! run {
-            ($ty:ty) => {{
-                let forward = Forward::<$ty> {
-                    x: call.slice(1)?,
-                    gamma: call.slice(2)?,
-                    mean: call.slice(3)?,
-                    var: call.slice(4)?,
-                    eps: self.eps,
-                };
-                kernel::batch_norm_backward(
-                    isa,
-                    forward,
+            ($ty:ty) => {
+                kernel::batch_norm_backward::<$ty>(
+                    Isa::current(),
+                    kernel::Forward {
+                        x: call.slice(1)?,
+                        gamma: call.slice(2)?,
+                        mean: call.slice(3)?,
+                        var: call.slice(4)?,
+                        eps: self.eps,
+                    },
                     call.slice(0)?,
                     dims,
                     call.out(0)?,
                     call.out(1)?,
                     call.out(2)?,
-                );
-            }};
+                )
+            };
         }
         match call.dtype(0) {
             DType::F64 => run!(f64),
@@ -101,56 +119,13 @@ impl Op for BatchNormBackward {
             return Err(Error::internal("batch_norm_backward: five inputs"));
         };
         let dims = dims(NAME, &x.shape)?;
-        let kernels = lamina_gpu::kernels::batch_norm_backward(
-            [dy, x, weight, mean, var],
-            dims,
-            self.eps,
-            call.caps,
-        )?;
+        let operands = [dy, x, weight, mean, var];
+        let kernels =
+            lamina_gpu::kernels::batch_norm_backward(operands, dims, self.eps, call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
         10 * inputs[0].len() as u64
-    }
-}
-
-impl BatchNormBackward {
-    fn second(
-        &self,
-        vjp: &Vjp<'_>,
-        dy: &Tensor,
-        x: &Tensor,
-        weight: &Tensor,
-    ) -> Result<Vec<Option<Tensor>>> {
-        let leaf = |t: &Tensor| -> Result<Tensor> {
-            let twin = t.detach()?;
-            twin.set_requires_grad(true)?;
-            Ok(twin)
-        };
-        let (dy, x, weight) = (leaf(dy)?, leaf(x)?, leaf(weight)?);
-        let bias = leaf(&Tensor::zeros_like(&weight)?)?;
-        let y = batch_norm_composed(&x, &weight, &bias, self.eps)?.swap_remove(0);
-        let first = crate::grad(
-            &[y],
-            &[x.clone(), weight.clone(), bias],
-            Some(std::slice::from_ref(&dy)),
-            true,
-        )?;
-        let (mut outputs, mut seeds) = (Vec::new(), Vec::new());
-        for (output, seed) in first.into_iter().zip(vjp.grads) {
-            if let (Some(output), Some(seed)) = (output, seed)
-                && output.requires_grad()
-            {
-                outputs.push(output);
-                seeds.push(seed.clone());
-            }
-        }
-        if outputs.is_empty() {
-            return Ok(vec![None; 5]);
-        }
-        let mut found = crate::grad(&outputs, &[dy, x, weight], Some(&seeds), false)?;
-        found.extend([None, None]);
-        Ok(found)
     }
 }

@@ -1,55 +1,63 @@
-//! Batch normalisation, channels on axis 1 (Ioffe and Szegedy 2015):
+//! Batch normalisation in training: y, the batch's mean and its biased
+//! variance of each channel (axis 1).
 //!
-//! y = (x - mean) / sqrt(var + eps) weight + bias
-//!
-//! In training mean and (biased) variance are the batch's own and are
-//! outputs too; the layer tracks them.  With running statistics it is a
-//! composition that fuses into its neighbours.
+//! y = (x - mean) / sqrt(var + eps) * weight + bias  (Ioffe and Szegedy 2015)
 
 mod backward;
 
 pub use backward::BatchNormBackward;
 
-use super::{elementwise as e, reduce, views};
+use super::composed::batch_norm::{inference, lift};
+use super::{elementwise as e, views};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_op;
 use crate::op::{
     Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
 use crate::{Attrs, DType, Error, Result, Tensor, params};
-use lamina_kernels::batch_norm::{self as kernel, Affine};
-use lamina_kernels::{Func, Isa};
+use lamina_kernels::{Isa, batch_norm as kernel};
 
 params! {
     /// `eps` is added to the variance.
-    pub struct BatchNorm { eps: f64 = 1e-5 }
+    pub struct BatchNorm { training: bool = false, eps: f64 = 1e-5 }
 }
 
-/// Batch, channels and all else of `x`.
+const NAME: &str = "batch_norm";
+
+/// (batch, channels, inner) of a tensor whose channels are axis 1.
 fn dims(op: &str, x: &[usize]) -> Result<[usize; 3]> {
-    match x {
-        [batch, channels, inner @ ..] => Ok([*batch, *channels, inner.iter().product()]),
-        _ => Err(Error::shape(format!(
-            "{op}: wanted x (batch, channels, ...), got {x:?}"
-        ))),
-    }
+    let [batch, channels, rest @ ..] = x else {
+        return Err(Error::shape(format!(
+            "{op}: x has shape {x:?}, wanted (batch, channels, ...)"
+        )));
+    };
+    Ok([*batch, *channels, rest.iter().product()])
 }
 
-/// One value a channel, of x's dtype.
-fn check_channel(op: &str, what: &str, x: &Meta, given: &Meta) -> Result<()> {
-    let wanted = Meta::new(x.dtype, [x.shape[1]]);
-    if *given == wanted {
-        return Ok(());
+/// That each of `rows` holds one value for each channel of `x`, in its dtype.
+fn check_rows(op: &str, x: &Meta, rows: &[(&str, &Meta)]) -> Result<[usize; 3]> {
+    want_dtype(op, "x", x.dtype, FLOATS)?;
+    let [batch, channels, inner] = dims(op, &x.shape)?;
+    for (name, row) in rows {
+        if row.shape != [channels] {
+            return Err(Error::shape(format!(
+                "{op}: {name} has shape {:?}, wanted [{channels}], one for each channel of x {:?}",
+                row.shape, x.shape
+            )));
+        }
+        if row.dtype != x.dtype {
+            return Err(Error::dtype(format!(
+                "{op}: x is {}, {name} {}; cast one first",
+                x.dtype, row.dtype
+            )));
+        }
     }
-    Err(Error::shape(format!(
-        "{op}: {what} is {} of shape {:?}, wanted {} of {:?}, one for each channel",
-        given.dtype, given.shape, wanted.dtype, wanted.shape
-    )))
+    Ok([batch, channels, inner])
 }
 
 impl Op for BatchNorm {
     fn name(&self) -> &str {
-        "batch_norm"
+        NAME
     }
 
     fn params(&self) -> Attrs {
@@ -58,18 +66,16 @@ impl Op for BatchNorm {
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let [x, weight, bias] = arity(self, inputs)?;
-        want_dtype("batch_norm", "x", x.dtype, FLOATS)?;
-        let [batch, channels, inner] = dims("batch_norm", &x.shape)?;
-        check_channel("batch_norm", "weight", &x, &weight)?;
-        check_channel("batch_norm", "bias", &x, &bias)?;
+        let rows = [("weight", &weight), ("bias", &bias)];
+        let [batch, channels, inner] = check_rows(NAME, &x, &rows)?;
         if batch * inner == 0 {
             return Err(Error::shape(format!(
-                "batch_norm: a channel of {:?} has no elements and no mean",
+                "{NAME}: in training each channel needs a value, x has shape {:?}",
                 x.shape
             )));
         }
-        let channel = Meta::new(x.dtype, [channels]);
-        Ok(vec![x, channel.clone(), channel])
+        let row = Meta::new(x.dtype, [channels]);
+        Ok(vec![x, row.clone(), row])
     }
 
     fn gradient(&self) -> Gradient {
@@ -79,38 +85,37 @@ impl Op for BatchNorm {
         }
     }
 
-    /// Of y by the fused backward; of the statistics, where somebody uses
-    /// their gradients, by their definitions.
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        let [x, weight, _] = vjp.inputs else {
-            return Err(Error::internal("batch_norm: three inputs"));
+        let (x, weight) = (&vjp.inputs[0], &vjp.inputs[1]);
+        let (mean, var) = (&vjp.outputs[1], &vjp.outputs[2]);
+        let mut grads = vec![None, None, None];
+        if let Some(dy) = &vjp.grads[0] {
+            let op = OpRef::new(BatchNormBackward { eps: self.eps });
+            let inputs = [dy, x, weight, mean, var].map(Tensor::clone);
+            grads = record_op(&op, &inputs)?.into_iter().map(Some).collect();
+        }
+        let share = |of: &Tensor| {
+            let count = x.len() / mean.len().max(1);
+            let row = e::mul(of, &e::number_like(of, 1.0 / count.max(1) as f64))?;
+            lift(&row, x.rank())
         };
-        let [_, mean, var] = vjp.outputs else {
-            return Err(Error::internal("batch_norm: three outputs"));
+        let mut add = |term: Tensor| -> Result<()> {
+            grads[0] = Some(match grads[0].take() {
+                Some(dx) => e::add(&dx, &term)?,
+                None => views::expand(&term, x.shape())?,
+            });
+            Ok(())
         };
-        let inputs = [
-            vjp.grad(0)?,
-            x.clone(),
-            weight.clone(),
-            mean.clone(),
-            var.clone(),
-        ];
-        let mut outputs = record_op(&OpRef::new(BatchNormBackward { eps: self.eps }), &inputs)?;
-        let (dbias, dweight) = (outputs.pop(), outputs.pop());
-        let mut dx = outputs
-            .pop()
-            .ok_or_else(|| Error::internal("batch_norm_backward: no output"))?;
-        let count = (x.len() / x.shape()[1]) as f64;
+        // By the mean: 1 / n; by the variance: 2 (x - mean) / n.
         if let Some(g) = &vjp.grads[1] {
-            let share = e::mul(&per_channel(g, x)?, &e::number_like(x, 1.0 / count))?;
-            dx = e::add(&dx, &share)?;
+            add(share(g)?)?;
         }
         if let Some(g) = &vjp.grads[2] {
-            let centred = e::sub(x, &per_channel(mean, x)?)?;
-            let share = e::mul(&per_channel(g, x)?, &e::number_like(x, 2.0 / count))?;
-            dx = e::add(&dx, &e::mul(&centred, &share)?)?;
+            let centred = e::sub(x, &lift(mean, x.rank())?)?;
+            let twice = e::mul(g, &e::number_like(g, 2.0))?;
+            add(e::mul(&centred, &share(&twice)?)?)?;
         }
-        Ok(vec![Some(dx), dweight, dbias])
+        Ok(grads)
     }
 
     fn class(&self) -> Class<'_> {
@@ -122,37 +127,27 @@ impl Op for BatchNorm {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        let (isa, dims) = (Isa::current(), dims("batch_norm", call.shape(0))?);
-        if call.dtype(0) == DType::F64 {
-            let affine = Affine {
-                gamma: call.slice::<f64>(1)?,
-                beta: call.slice(2)?,
+        let dims = dims(NAME, call.shape(0))?;
+        macro_rules! run {
+            ($ty:ty) => {
+                kernel::batch_norm_train::<$ty>(
+                    Isa::current(),
+                    call.slice(0)?,
+                    dims,
+                    kernel::Affine {
+                        gamma: call.slice(1)?,
+                        beta: call.slice(2)?,
+                    },
+                    self.eps,
+                    call.out(0)?,
+                    call.out(1)?,
+                    call.out(2)?,
+                )
             };
-            kernel::batch_norm_train(
-                isa,
-                call.slice(0)?,
-                dims,
-                affine,
-                self.eps,
-                call.out(0)?,
-                call.out(1)?,
-                call.out(2)?,
-            );
-        } else {
-            let affine = Affine {
-                gamma: call.slice::<f32>(1)?,
-                beta: call.slice(2)?,
-            };
-            kernel::batch_norm_train(
-                isa,
-                call.slice(0)?,
-                dims,
-                affine,
-                self.eps,
-                call.out(0)?,
-                call.out(1)?,
-                call.out(2)?,
-            );
+        }
+        match call.dtype(0) {
+            DType::F64 => run!(f64),
+            _ => run!(f32),
         }
         Ok(())
     }
@@ -161,81 +156,38 @@ impl Op for BatchNorm {
         let [x, weight, bias] = call.inputs else {
             return Err(Error::internal("batch_norm: three inputs"));
         };
-        let dims = dims("batch_norm", &x.shape)?;
-        Ok(Lowered::Kernels(lamina_gpu::kernels::batch_norm(
-            x, weight, bias, dims, self.eps, call.caps,
-        )?))
+        let dims = dims(NAME, &x.shape)?;
+        let kernels = lamina_gpu::kernels::batch_norm(x, weight, bias, dims, self.eps, call.caps)?;
+        Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
-        6 * inputs[0].len() as u64
+        8 * inputs[0].len() as u64
     }
 }
 
-/// (channels,) as it broadcasts against `x`.
-fn per_channel(value: &Tensor, x: &Tensor) -> Result<Tensor> {
-    let mut shape = vec![1i64; x.rank()];
-    shape[1] = -1;
-    views::reshape(value, &shape)
-}
-
-/// Training: y, and the batch's mean and biased variance.
-pub fn batch_norm_train(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    eps: f64,
-) -> Result<Vec<Tensor>> {
-    record_op(
-        &OpRef::new(BatchNorm { eps }),
-        &[x.clone(), weight.clone(), bias.clone()],
-    )
-}
-
-/// With given statistics: one multiply and one add an element, since all
-/// else is per channel.
-pub fn batch_norm_infer(
-    x: &Tensor,
-    [weight, bias, mean, var]: [&Tensor; 4],
-    eps: f64,
-) -> Result<Tensor> {
-    want_dtype("batch_norm", "x", x.dtype(), FLOATS)?;
-    dims("batch_norm", x.shape())?;
-    for (what, given) in [
-        ("weight", weight),
-        ("bias", bias),
-        ("running_mean", mean),
-        ("running_var", var),
-    ] {
-        check_channel("batch_norm", what, x.meta(), given.meta())?;
+/// As recorded by name: in training from x, weight and bias three results,
+/// else from these with the running mean and variance one.
+pub fn batch_norm(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Vec<Tensor>> {
+    let form = BatchNorm::from_attrs(name, attrs)?;
+    match (form.training, xs) {
+        (true, [_, _, _]) => record_op(&OpRef::new(form), xs),
+        (false, [x, rows @ ..]) if rows.len() == 4 => {
+            let names = ["weight", "bias", "running_mean", "running_var"];
+            let rows: Vec<(&str, &Meta)> = names
+                .into_iter()
+                .zip(rows.iter().map(Tensor::meta))
+                .collect();
+            check_rows(name, x.meta(), &rows)?;
+            Ok(vec![inference(xs, form.eps)?])
+        }
+        (true, _) => Err(Error::argument(format!(
+            "{name}: in training it takes x, weight and bias, got {} tensors",
+            xs.len()
+        ))),
+        (false, _) => Err(Error::argument(format!(
+            "{name}: outside of training it takes x, weight, bias, running_mean and running_var, got {} tensors",
+            xs.len()
+        ))),
     }
-    let spread = e::unary(Func::Rsqrt, &e::add(var, &e::number_like(var, eps))?)?;
-    let scale = e::mul(weight, &spread)?;
-    let shift = e::sub(bias, &e::mul(mean, &scale)?)?;
-    e::add(
-        &e::mul(x, &per_channel(&scale, x)?)?,
-        &per_channel(&shift, x)?,
-    )
-}
-
-/// The composition that defines [`BatchNorm`]; differentiable any number of
-/// times.
-pub fn batch_norm_composed(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    eps: f64,
-) -> Result<Vec<Tensor>> {
-    let axes: Vec<usize> = (0..x.rank()).filter(|&axis| axis != 1).collect();
-    let count = e::number_like(x, (x.shape()[1] as f64) / x.len().max(1) as f64);
-    let mean = e::mul(&reduce::sum(x, &axes, false)?, &count)?;
-    let centred = e::sub(x, &per_channel(&mean, x)?)?;
-    let var = e::mul(
-        &reduce::sum(&e::unary(Func::Square, &centred)?, &axes, false)?,
-        &count,
-    )?;
-    let spread = e::unary(Func::Rsqrt, &e::add(&var, &e::number_like(x, eps))?)?;
-    let scale = per_channel(&e::mul(weight, &spread)?, x)?;
-    let y = e::add(&e::mul(&centred, &scale)?, &per_channel(bias, x)?)?;
-    Ok(vec![y, mean, var])
 }

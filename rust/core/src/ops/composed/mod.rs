@@ -1,6 +1,7 @@
 //! Compositions: functions that record several ops, shared by Python, ONNX
 //! and gradients.
 
+pub mod batch_norm;
 pub mod data_dependent;
 pub mod losses;
 pub mod make;

@@ -1,43 +1,50 @@
-//! Max pooling.  Its second output is where in its plane each maximum lies;
-//! gradients go there.
+//! Max pooling and its gradient, which goes to the first maximum of each
+//! window.  Padding counts as -inf.
 
-use super::{gpu_form, out_shape, sizes};
+use super::super::padding::{Padding, Window};
+use super::super::{elementwise as e, gather, views};
+use super::Sizes;
 use crate::call::{CpuCall, GpuCall};
 use crate::node::{record_one, record_op};
 use crate::op::{
     Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
-use crate::ops::padding::{Padding, Window};
-use crate::ops::views;
 use crate::{Attrs, DType, Error, Result, Tensor, params};
-use lamina_kernels::{Isa, pool2d as kernel};
+use lamina_kernels::{Func, Isa, pool2d as kernel};
 
 params! {
-    /// The window; its step is its own size when `stride` is None.
+    /// `stride` is `kernel_size` when None.  With `return_indices` a second
+    /// output gives the place of each maximum in its plane, as int64: -1 for
+    /// a window in the padding alone.
     pub struct MaxPool2d {
         kernel_size: [usize; 2],
         stride: Option<[usize; 2]> = None,
         padding: Padding = Padding::default(),
         dilation: [usize; 2] = [1, 1],
         ceil_mode: bool = false,
+        return_indices: bool = false,
     }
 }
 
+const NAME: &str = "max_pool2d";
+const BACKWARD: &str = "max_pool2d_backward";
+
 impl MaxPool2d {
-    fn window(&self) -> Window {
-        Window {
+    fn sizes(&self, op: &str, x: &[usize]) -> Result<Sizes> {
+        let window = Window {
             kernel: self.kernel_size,
             stride: self.stride.unwrap_or(self.kernel_size),
             dilation: self.dilation,
             padding: self.padding.clone(),
             ceil_mode: self.ceil_mode,
-        }
+        };
+        Sizes::of(op, &window, x)
     }
 }
 
 impl Op for MaxPool2d {
     fn name(&self) -> &str {
-        "max_pool2d"
+        NAME
     }
 
     fn params(&self) -> Attrs {
@@ -47,12 +54,13 @@ impl Op for MaxPool2d {
     fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let [x] = arity(self, inputs)?;
         let known = [FLOATS, &[DType::I8, DType::U8, DType::I32, DType::I64]].concat();
-        want_dtype("max_pool2d", "x", x.dtype, &known)?;
-        let shape = out_shape(&x.shape, &sizes("max_pool2d", &self.window(), &x.shape)?);
-        Ok(vec![
-            Meta::new(x.dtype, shape.clone()),
-            Meta::new(DType::I64, shape),
-        ])
+        want_dtype(NAME, "x", x.dtype, &known)?;
+        let sizes = self.sizes(NAME, &x.shape)?;
+        let mut outputs = vec![Meta::new(x.dtype, sizes.output)];
+        if self.return_indices {
+            outputs.push(Meta::new(DType::I64, sizes.output));
+        }
+        Ok(outputs)
     }
 
     fn gradient(&self) -> Gradient {
@@ -63,11 +71,13 @@ impl Op for MaxPool2d {
     }
 
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        let op = OpRef::new(MaxPool2dBackward(self.clone()));
-        Ok(vec![Some(record_one(
-            &op,
-            &[vjp.inputs[0].clone(), vjp.grad(0)?],
-        )?)])
+        let (x, g) = (&vjp.inputs[0], vjp.grad(0)?);
+        let form = MaxPool2d {
+            return_indices: false,
+            ..self.clone()
+        };
+        let dx = record_one(&OpRef::new(MaxPool2dBackward(form)), &[x.clone(), g])?;
+        Ok(vec![Some(dx)])
     }
 
     fn class(&self) -> Class<'_> {
@@ -79,14 +89,19 @@ impl Op for MaxPool2d {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        let sizes = sizes("max_pool2d", &self.window(), call.shape(0))?;
+        let (isa, shape) = (Isa::current(), self.sizes(NAME, call.shape(0))?.shape);
+        let places = if self.return_indices {
+            Some(call.out::<i64>(1)?)
+        } else {
+            None
+        };
         macro_rules! run {
             ($($dtype:ident => $ty:ty),*) => {
                 match call.dtype(0) {
                     $(DType::$dtype => kernel::max_pool2d::<$ty>(
-                        Isa::current(), &sizes, call.slice(0)?, call.out(0)?, Some(call.out::<i64>(1)?),
+                        isa, &shape, call.slice(0)?, call.out(0)?, places,
                     ),)*
-                    other => return Err(Error::internal(format!("max_pool2d: no kernel for {other}"))),
+                    other => return Err(Error::internal(format!("{NAME}: no kernel for {other}"))),
                 }
             };
         }
@@ -95,31 +110,32 @@ impl Op for MaxPool2d {
     }
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        let sizes = sizes("max_pool2d", &self.window(), &call.inputs[0].shape)?;
-        let kernels =
-            lamina_gpu::kernels::max_pool2d(&call.inputs[0], &gpu_form(&sizes), true, call.caps)?;
+        let x = &call.inputs[0];
+        let pool = self.sizes(NAME, &x.shape)?.gpu();
+        let places = self.return_indices;
+        let kernels = lamina_gpu::kernels::max_pool2d(x, &pool, places, call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 
-    fn flops(&self, _inputs: &[&Meta], outputs: &[&Meta]) -> u64 {
-        (outputs[0].len() * self.kernel_size[0] * self.kernel_size[1]) as u64
+    fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
+        self.sizes(NAME, &inputs[0].shape).map_or(0, |s| s.flops())
     }
 }
 
-/// From x and the output's gradient, the input's: all of it to the first
-/// maximum of each window.
-#[derive(Debug)]
+/// dx of max pooling, from x and dy: linear in dy.
+#[derive(Clone, Debug)]
 pub struct MaxPool2dBackward(MaxPool2d);
 
 impl MaxPool2dBackward {
-    pub fn from_attrs(name: &str, attrs: &Attrs) -> Result<Self> {
-        MaxPool2d::from_attrs(name, attrs).map(MaxPool2dBackward)
+    pub fn from_attrs(op: &str, attrs: &Attrs) -> Result<Self> {
+        let (_, rest) = attrs.split(&["return_indices"]);
+        Ok(MaxPool2dBackward(MaxPool2d::from_attrs(op, &rest)?))
     }
 }
 
 impl Op for MaxPool2dBackward {
     fn name(&self) -> &str {
-        "max_pool2d_backward"
+        BACKWARD
     }
 
     fn params(&self) -> Attrs {
@@ -128,14 +144,15 @@ impl Op for MaxPool2dBackward {
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let [x, dy] = arity(self, inputs)?;
-        want_dtype(self.name(), "x", x.dtype, FLOATS)?;
-        let wanted = out_shape(&x.shape, &sizes(self.name(), &self.0.window(), &x.shape)?);
-        if dy != Meta::new(x.dtype, wanted.clone()) {
-            return Err(Error::shape(format!(
-                "max_pool2d_backward: the gradient is {} of shape {:?}, wanted {} of {wanted:?}",
-                dy.dtype, dy.shape, x.dtype
+        want_dtype(BACKWARD, "x", x.dtype, FLOATS)?;
+        if dy.dtype != x.dtype {
+            return Err(Error::dtype(format!(
+                "{BACKWARD}: x is {}, the gradient {}; cast one first",
+                x.dtype, dy.dtype
             )));
         }
+        let sizes = self.0.sizes(BACKWARD, &x.shape)?;
+        sizes.check_gradient(BACKWARD, &dy.shape)?;
         Ok(vec![x])
     }
 
@@ -146,22 +163,27 @@ impl Op for MaxPool2dBackward {
         }
     }
 
-    /// Linear in dy: its own gradient reads where the maxima lie.
+    /// By dy: what stands at the maxima.  By x: 0, wherever it is defined.
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
+        if !vjp.needs[1] {
+            return Ok(vec![None, None]);
+        }
         let (x, g) = (&vjp.inputs[0], vjp.grad(0)?);
-        let outputs = record_op(&OpRef::new(self.0.clone()), std::slice::from_ref(x))?;
-        let [batch, channels] = [x.shape()[0] as i64, x.shape()[1] as i64];
-        let flat = |t: &Tensor| views::reshape(t, &[batch, channels, -1]);
-        let index = flat(&outputs[1])?;
-        let picked = crate::ops::record(
-            "gather",
-            &[flat(&g)?, index],
-            &Attrs::new().with("dim", 2i64),
-        )?;
-        Ok(vec![
-            None,
-            Some(views::reshape_to(&picked[0], outputs[0].shape())?),
-        ])
+        let sizes = self.0.sizes(BACKWARD, x.shape())?;
+        let form = MaxPool2d {
+            return_indices: true,
+            ..self.0.clone()
+        };
+        let places = record_op(&OpRef::new(form), std::slice::from_ref(x))?.remove(1);
+        let [batch, channels, out_h, out_w] = sizes.output;
+        let pixels = sizes.shape.in_h * sizes.shape.in_w;
+        let flat = views::reshape_to(&g, &[batch, channels, pixels])?;
+        let rows = views::reshape_to(&places, &[batch, channels, out_h * out_w])?;
+        let zero = e::number_like(&rows, 0.0);
+        let inside = e::compare(Func::Ge, &rows, &zero)?;
+        let picked = gather::gather(&flat, &e::select(&inside, &rows, &zero)?, 2)?;
+        let picked = e::select(&inside, &picked, &e::number_like(&picked, 0.0))?;
+        Ok(vec![None, Some(views::reshape_to(&picked, &sizes.output)?)])
     }
 
     fn class(&self) -> Class<'_> {
@@ -173,40 +195,33 @@ impl Op for MaxPool2dBackward {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        let sizes = sizes(self.name(), &self.0.window(), call.shape(0))?;
-        match call.dtype(0) {
-            DType::F64 => kernel::max_pool2d_backward::<f64>(
-                &sizes,
+        let shape = self.0.sizes(BACKWARD, call.shape(0))?.shape;
+        if call.dtype(0) == DType::F64 {
+            kernel::max_pool2d_backward::<f64>(
+                &shape,
                 call.slice(0)?,
                 call.slice(1)?,
                 call.out(0)?,
-            ),
-            _ => kernel::max_pool2d_backward::<f32>(
-                &sizes,
+            );
+        } else {
+            kernel::max_pool2d_backward::<f32>(
+                &shape,
                 call.slice(0)?,
                 call.slice(1)?,
                 call.out(0)?,
-            ),
+            );
         }
         Ok(())
     }
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        let [x, dy] = call.inputs else {
-            return Err(Error::internal("max_pool2d_backward: two inputs"));
-        };
-        let sizes = sizes(self.name(), &self.0.window(), &x.shape)?;
-        let kernels =
-            lamina_gpu::kernels::max_pool2d_backward(x, dy, &gpu_form(&sizes), call.caps)?;
+        let (x, dy) = (&call.inputs[0], &call.inputs[1]);
+        let pool = self.0.sizes(BACKWARD, &x.shape)?.gpu();
+        let kernels = lamina_gpu::kernels::max_pool2d_backward(x, dy, &pool, call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
-        (inputs[1].len() * self.0.kernel_size[0] * self.0.kernel_size[1]) as u64
+        (self.0.sizes(BACKWARD, &inputs[0].shape)).map_or(0, |s| s.flops())
     }
-}
-
-/// The largest of each window, and where in its plane it lies.
-pub fn max_pool2d(form: &MaxPool2d, x: &Tensor) -> Result<Vec<Tensor>> {
-    record_op(&OpRef::new(form.clone()), std::slice::from_ref(x))
 }

@@ -1,62 +1,45 @@
 //! Pooling and normalisation.
 
 use super::{Builder, NoParams, sample};
-use crate::ops::{batch_norm, inputs, pool2d};
-use crate::{Error, params};
+use crate::ops::pool2d::{self, avg, max};
+use crate::ops::{batch_norm, inputs};
 use lamina_kernels::reduce::Reduction;
 
-params! {
-    pub struct BatchNorm { training: bool = false, eps: f64 = 1e-5 }
-}
-
 pub(super) fn entries(b: &mut Builder) {
-    let image = || sample(&[&[1, 2, 6, 6]]).with("kernel_size", 2i64);
-    b.composed("max_pool2d", image(), |name, xs, attrs| {
-        let [x] = inputs(name, xs)?;
-        let mut outputs = pool2d::max_pool2d(&pool2d::MaxPool2d::from_attrs(name, attrs)?, &x)?;
-        outputs.truncate(1);
-        Ok(outputs)
-    });
+    let image = || sample(&[&[1, 2, 4, 4]]);
+    let halves = || image().with("kernel_size", vec![2i64, 2]);
+    b.op("max_pool2d", halves(), max::MaxPool2d::from_attrs);
     b.op(
-        "max_pool2d_with_indices",
-        image(),
-        pool2d::MaxPool2d::from_attrs,
+        "max_pool2d_backward",
+        sample(&[&[1, 2, 4, 4], &[1, 2, 2, 2]]).with("kernel_size", vec![2i64, 2]),
+        max::MaxPool2dBackward::from_attrs,
     );
-    b.op("avg_pool2d", image(), pool2d::AvgPool2d::from_attrs);
+    b.op("avg_pool2d", halves(), avg::AvgPool2d::from_attrs);
+    b.op(
+        "avg_pool2d_backward",
+        sample(&[&[1, 2, 2, 2]])
+            .with("size", vec![4i64, 4])
+            .with("kernel_size", vec![2i64, 2]),
+        avg::AvgPool2dBackward::from_attrs,
+    );
     for (name, kind) in [
         ("global_avg_pool2d", Reduction::Mean),
         ("global_max_pool2d", Reduction::Max),
     ] {
-        b.composed(name, sample(&[&[1, 2, 6, 6]]), move |name, xs, attrs| {
+        b.composed(name, image(), move |name, xs, attrs| {
             NoParams::from_attrs(name, attrs)?;
             let [x] = inputs(name, xs)?;
-            Ok(vec![pool2d::global_pool2d(name, kind, &x)?])
+            Ok(vec![pool2d::global(name, kind, &x)?])
         });
     }
     b.composed(
         "batch_norm",
-        sample(&[&[2, 3, 4], &[3], &[3], &[3], &[3]]),
-        |name, xs, attrs| {
-            let form = BatchNorm::from_attrs(name, attrs)?;
-            match (form.training, xs) {
-                (true, [x, weight, bias]) => {
-                    batch_norm::batch_norm_train(x, weight, bias, form.eps)
-                }
-                (false, [x, weight, bias, mean, var]) => Ok(vec![batch_norm::batch_norm_infer(
-                    x,
-                    [weight, bias, mean, var],
-                    form.eps,
-                )?]),
-                (training, _) => Err(Error::argument(format!(
-                    "batch_norm: takes x, weight and bias{}, got {} tensors",
-                    if training {
-                        ""
-                    } else {
-                        ", running_mean and running_var when not training"
-                    },
-                    xs.len()
-                ))),
-            }
-        },
+        sample(&[&[3, 2, 4], &[2], &[2]]).with("training", true),
+        batch_norm::batch_norm,
+    );
+    b.op(
+        "batch_norm_backward",
+        sample(&[&[3, 2, 4], &[3, 2, 4], &[2], &[2], &[2]]),
+        batch_norm::BatchNormBackward::from_attrs,
     );
 }
