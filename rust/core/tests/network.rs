@@ -350,3 +350,36 @@ fn batch_norm_by_the_running_statistics() {
         );
     }
 }
+
+#[test]
+fn none_of_them_leaves_the_gpu() {
+    let claims = lamina_core::ops::claims::claims();
+    for name in [
+        "max_pool2d",
+        "max_pool2d_backward",
+        "avg_pool2d",
+        "avg_pool2d_backward",
+        "global_avg_pool2d",
+        "global_max_pool2d",
+        "batch_norm",
+        "batch_norm_backward",
+        "softmax",
+        "log_softmax",
+        "sum",
+        "mean",
+        "prod",
+        "max",
+        "min",
+    ] {
+        let claim = claims.iter().find(|c| c.op == name).unwrap();
+        assert!(claim.gradient, "{name}");
+        assert!(claim.cpu.contains(&DType::F64), "{name}");
+        for dtype in [DType::F32, DType::F16] {
+            assert!(
+                claim.gpu.contains(&dtype),
+                "{name} {dtype}: {:?}",
+                claim.gpu
+            );
+        }
+    }
+}
