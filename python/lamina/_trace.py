@@ -1,4 +1,4 @@
-"""Calling a module or function once on fresh leaves, to see what it records."""
+"""Calling a module or function on placeholders, to see what it records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from lamina._lamina import Cell, Tensor
+from lamina._lamina import Cell, Tensor, placeholder
 from lamina._modes import no_grad
 from lamina.nn.module import Module
 
@@ -41,8 +41,12 @@ def named(stem: str, values: Any) -> dict[str, Tensor]:
 
 
 def trace(target: Target, inputs: Mapping[str, Tensor]) -> Trace:
-    """Call target in evaluation mode on detached copies of the inputs, in their order."""
-    leaves = {name: value.detach() for name, value in inputs.items()}
+    """Call target in evaluation mode on placeholders for the inputs, in their order.
+
+    A placeholder has no value, so nothing that is recorded on it is computed away, and
+    a function that looks at a value raises.
+    """
+    leaves = {name: placeholder(value) for name, value in inputs.items()}
     with no_grad():
         outputs = named("y", _call(target, list(leaves.values())))
     return Trace(leaves, outputs, _cells(target))

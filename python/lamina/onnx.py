@@ -96,12 +96,17 @@ def save(
 
 
 def _other_sizes(given: Mapping[str, Tensor], dynamic: Mapping[str, Mapping[int, str]]) -> dict[str, Tensor]:
-    """Inputs whose dynamic axes are twice as long, one more where that is nothing."""
+    """Inputs whose dynamic axes are a multiple as long, by another factor for each name.
+
+    Multiples keep divisible what must divide; different factors tell the names apart.
+    """
+    symbols = sorted({symbol for axes in dynamic.values() for symbol in axes.values()})
+    factors = {symbol: 2 + at for at, symbol in enumerate(symbols)}
     found = {}
     for name, value in given.items():
         shape = list(value.shape)
-        for axis in dynamic.get(name, {}):
-            shape[axis] = 2 * shape[axis] or 1
+        for axis, symbol in dynamic.get(name, {}).items():
+            shape[axis] = factors[symbol] * max(shape[axis], 1)
         found[name] = zeros(shape, value.dtype, value.device)
     return found
 

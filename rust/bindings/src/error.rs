@@ -150,7 +150,6 @@ pub fn to_py(error: Error) -> PyErr {
 }
 
 /// The core error that stands for a Python exception inside an op.
-#[expect(dead_code)]
 pub fn from_py(op: &str, what: &str, error: PyErr) -> Error {
     Python::attach(|py| {
         let kind = MADE.get(py).and_then(|made| {

@@ -1,7 +1,13 @@
 //! Lamina's Python extension: converts, releases the GIL, maps errors.
 
-// pyo3 hands methods their object by reference, used or not.
-#![allow(clippy::trivially_copy_pass_by_ref, clippy::unused_self)]
+// pyo3 hands methods their object by reference, used or not, and arguments by value.
+#![allow(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unused_self,
+    clippy::needless_pass_by_value
+)]
+// Whether a tensor may go to another thread is decided down to wgpu's types.
+#![recursion_limit = "512"]
 
 mod cell;
 mod convert;
@@ -11,8 +17,11 @@ mod error;
 mod explain;
 mod index;
 mod methods;
+mod model;
 mod numpy_arrays;
 mod operators;
+mod plugin;
+mod program;
 mod record;
 mod signals;
 mod tensor;
@@ -32,8 +41,14 @@ mod _lamina {
     #[pymodule_export]
     use crate::index::{At, AtIndex};
     #[pymodule_export]
+    use crate::model::{PyModel, ValueInfo, onnx_load, onnx_save, placeholder};
+    #[pymodule_export]
+    use crate::plugin::register_op;
+    #[pymodule_export]
+    use crate::program::{Program, program};
+    #[pymodule_export]
     use crate::record::{
-        counters, default_device, devices, eval, grad, manual_seed, num_threads, record,
+        counters, default_device, devices, eval, grad, manual_seed, num_threads, op_table, record,
         set_default_device, set_grad_enabled, set_num_threads, tensor,
     };
     #[pymodule_export]

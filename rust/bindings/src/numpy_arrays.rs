@@ -80,7 +80,7 @@ pub fn dtype_of(what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<DType> 
 
 /// The same elements row-major, aligned, in this machine's byte order: the
 /// array itself where it is that already.
-fn plain<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
+pub fn plain<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
     let py = array.py();
     let flags = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED | NPY_ARRAY_NOTSWAPPED;
     // SAFETY: a live array in; a new reference or NULL with an exception out.
@@ -122,7 +122,6 @@ pub fn value_of(what: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<Value
 
 /// The array's own memory, kept alive: for the length of a call in which
 /// nobody writes it.
-#[expect(dead_code)]
 pub fn borrow_value(what: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<Value> {
     let dtype = dtype_of(what, &array.dtype())?;
     let array = plain(array)?;
@@ -151,12 +150,7 @@ pub fn borrow_value(what: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<V
 struct Owner(Value);
 
 /// A NumPy array on a CPU value's own memory.
-fn array_on(
-    py: Python<'_>,
-    value: Value,
-    dtype: DType,
-    writeable: bool,
-) -> PyResult<Bound<'_, PyAny>> {
+fn array_on(py: Python<'_>, value: Value, dtype: DType) -> PyResult<Bound<'_, PyAny>> {
     let size = dtype.size() as isize;
     let mut dims: Vec<npyffi::npy_intp> = value.layout.shape.iter().map(|&n| n as isize).collect();
     let mut strides: Vec<npyffi::npy_intp> =
@@ -167,12 +161,6 @@ fn array_on(
     let Some(base) = owner.get().0.host_ptr() else {
         return raise(Error::internal("numpy: a value that is not on the CPU"));
     };
-    let flags = NPY_ARRAY_ALIGNED
-        | if writeable {
-            npyffi::NPY_ARRAY_WRITEABLE
-        } else {
-            0
-        };
     // SAFETY: shape and strides stay inside the owner's memory, which lives
     // as long as the array's base; descr and base are given away.
     unsafe {
@@ -184,7 +172,7 @@ fn array_on(
             dims.as_mut_ptr(),
             strides.as_mut_ptr(),
             base.wrapping_add(offset).cast_mut().cast(),
-            flags,
+            NPY_ARRAY_ALIGNED,
             std::ptr::null_mut(),
         );
         let array = Bound::from_owned_ptr_or_err(py, array)?;
@@ -199,14 +187,7 @@ fn array_on(
 /// A read-only view of a CPU value.
 pub fn view_of(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
     let dtype = value.dtype;
-    array_on(py, value, dtype, false)
-}
-
-/// A fresh array that only its holder knows, to be filled.
-#[expect(dead_code)]
-pub fn writeable_view_of(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
-    let dtype = value.dtype;
-    array_on(py, value, dtype, true)
+    array_on(py, value, dtype)
 }
 
 /// The values of a tensor as a read-only array, computed if need be.

@@ -250,3 +250,24 @@ pub fn check_environment() -> PyResult<()> {
         Ok(())
     })
 }
+
+/// Every op, with the dtypes that it takes on either side and whether it is
+/// differentiable: found by trying it.
+#[pyfunction]
+pub fn op_table(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    let claims = run_detached(py, || Ok(lamina_core::ops::claims::claims()))?;
+    let names = |dtypes: &[lamina_core::DType]| -> Vec<&'static str> {
+        dtypes.iter().map(|d| d.name()).collect()
+    };
+    claims
+        .iter()
+        .map(|claim| {
+            let row = PyDict::new(py);
+            row.set_item("op", &claim.op)?;
+            row.set_item("gradient", claim.gradient)?;
+            row.set_item("cpu", names(&claim.cpu))?;
+            row.set_item("gpu", names(&claim.gpu))?;
+            Ok(row)
+        })
+        .collect()
+}

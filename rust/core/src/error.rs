@@ -86,6 +86,9 @@ impl From<lamina_gpu::GpuError> for Error {
         let kind = match &error {
             lamina_gpu::GpuError::OutOfMemory { .. } => ErrorKind::OutOfMemory,
             lamina_gpu::GpuError::Unsupported { .. } => ErrorKind::Unsupported,
+            lamina_gpu::GpuError::Program(_) | lamina_gpu::GpuError::File { .. } => {
+                ErrorKind::Model
+            }
             _ => ErrorKind::Device,
         };
         Error {

@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(crate) struct Capture {
     pub(crate) nodes: Vec<Arc<Recorded>>,
     pub(crate) leaves: Vec<Tensor>,
+    /// The first of the leaves, which stay inputs when constants are folded.
+    stops: usize,
     pub(crate) targets: Vec<Tensor>,
     /// For each target, the leaf whose storage it may reuse.
     pub(crate) donors: Vec<Option<usize>>,
@@ -69,6 +71,7 @@ impl Capture {
         Ok(Capture {
             nodes,
             leaves,
+            stops: stops.len(),
             targets,
             donors,
             made_by,
@@ -162,12 +165,12 @@ impl Capture {
         for (index, leaf) in self.leaves.iter().enumerate() {
             let value = leaf.value_now();
             let origin = match value {
-                Some(value) if fold => Origin::Constant(value),
-                Some(value) => Origin::Input(InputDef {
+                Some(value) if fold && index >= self.stops => Origin::Constant(value),
+                Some(value) if !fold => Origin::Input(InputDef {
                     index,
                     strides: value.layout.strides,
                 }),
-                None => Origin::Input(InputDef {
+                _ => Origin::Input(InputDef {
                     index,
                     strides: crate::layout::contiguous_strides(leaf.shape()),
                 }),

@@ -60,7 +60,11 @@ impl GpuPart {
             ..
         } = builder;
         program.require(&[]);
-        let executable = Executable::new(&gpu, program, true)?;
+        // Shaders that plugins bring run with bounds checks.
+        let ours = !nodes
+            .iter()
+            .any(|&at| matches!(roots.graph.nodes[at].class(), crate::Class::Opaque));
+        let executable = Executable::new(&gpu, program, ours)?;
         let scalar_bytes = scalar_of.len() * SCALAR_STEP;
         Ok(GpuPart {
             gpu,
@@ -87,6 +91,10 @@ impl GpuPart {
         self.scalars.iter().any(|&(scalar, _)| scalar == slot)
     }
 
+    pub fn outputs(&self) -> &[usize] {
+        &self.outputs
+    }
+
     pub fn run(&self, slots: &[Option<Value>]) -> Result<()> {
         let missing = || Error::internal("a plan's slot is empty");
         let mut moved = Vec::new();
@@ -104,6 +112,17 @@ impl GpuPart {
             .iter()
             .map(|&s| buffer_of(s))
             .collect::<Result<_>>()?;
+        let scalars = self.scalar_bytes(slots)?;
+        let status = self.executable.run(&inputs, &outputs, &scalars)?;
+        if let Some(status) = status {
+            crate::status::watch(&self.gpu, status, &self.names);
+        }
+        Ok(())
+    }
+
+    /// The host scalars that the kernels read, each in its place.
+    pub fn scalar_bytes(&self, slots: &[Option<Value>]) -> Result<Vec<u8>> {
+        let missing = || Error::internal("a scalar of a GPU part has no value");
         let mut scalars = vec![0u8; self.scalar_bytes];
         for &(slot, position) in &self.scalars {
             let value = slots[slot].as_ref().ok_or_else(missing)?;
@@ -113,11 +132,7 @@ impl GpuPart {
             let bytes = value.host_bytes().ok_or_else(missing)?;
             scalars[position * SCALAR_STEP..][..size].copy_from_slice(&bytes[start..start + size]);
         }
-        let status = self.executable.run(&inputs, &outputs, &scalars)?;
-        if let Some(status) = status {
-            crate::status::watch(&self.gpu, status, &self.names);
-        }
-        Ok(())
+        Ok(scalars)
     }
 
     /// The buffer of an input; one that starts inside its storage is moved

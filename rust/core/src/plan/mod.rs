@@ -8,6 +8,7 @@ mod dead;
 mod donate;
 mod epilogue;
 pub(crate) mod explain;
+mod export;
 mod fold;
 mod fuse;
 mod gpu;
@@ -19,6 +20,7 @@ mod widen;
 
 use crate::{DType, Device, Error, Layout, Result, Value, counters};
 use explain::StepInfo;
+pub use export::export;
 use graph::{Graph, Id, Origin};
 use std::collections::HashMap;
 
@@ -58,7 +60,13 @@ pub struct Plan {
 
 impl Plan {
     /// Compiles a graph that reads `inputs` values from outside.
-    pub(crate) fn build(mut graph: Graph, inputs: usize) -> Result<Plan> {
+    pub(crate) fn build(graph: Graph, inputs: usize) -> Result<Plan> {
+        Plan::build_for(graph, inputs, None)
+    }
+
+    /// As [`Plan::build`], with GPU kernels picked for `caps` rather than for
+    /// what the adapter has.
+    fn build_for(mut graph: Graph, inputs: usize, caps: Option<&lamina_gpu::Caps>) -> Result<Plan> {
         dead::dead(&mut graph);
         fold::fold(&mut graph)?;
         widen::widen(&mut graph);
@@ -69,7 +77,7 @@ impl Plan {
         let placed = layout::layout(&mut graph)?;
         let donated = donate::donate(&graph, &placed);
         let scalars = schedule::scalar_slots(&graph);
-        let (parts, more) = schedule::schedule(&mut graph, &placed, &scalars, &donated)?;
+        let (parts, more) = schedule::schedule(&mut graph, &placed, &scalars, &donated, caps)?;
         fallbacks.extend(more);
         let plan = assemble(&graph, &placed, &donated, parts, inputs, fallbacks)?;
         counters::add(&counters::PLANS);
@@ -95,22 +103,6 @@ impl Plan {
             Part::Gpu(_) => 0,
         };
         self.parts.iter().map(|(part, ..)| of(part)).sum()
-    }
-
-    /// The single GPU program of this plan, if it is one.
-    pub fn program(&self) -> Option<(&lamina_gpu::Program, Vec<Option<Value>>)> {
-        let [(Part::Gpu(part), ..)] = &self.parts[..] else {
-            return None;
-        };
-        let constants = part
-            .inputs()
-            .iter()
-            .map(|&slot| match &self.slots[slot] {
-                Slot::Constant(value) => Some(value.clone()),
-                _ => None,
-            })
-            .collect();
-        Some((part.program(), constants))
     }
 
     /// For each result, which input's storage it takes over.

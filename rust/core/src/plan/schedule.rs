@@ -149,6 +149,7 @@ pub fn schedule(
     placed: &[Placed],
     scalars: &HashMap<Id, usize>,
     donated: &Donated,
+    caps: Option<&Caps>,
 ) -> Result<(Vec<Part>, Vec<String>)> {
     let mut parts: Vec<Part> = Vec::new();
     let mut fallbacks = Vec::new();
@@ -157,7 +158,9 @@ pub fn schedule(
         let mut kernels = None;
         let mut device = node.device;
         if device != Device::Cpu {
-            match lower(graph, placed, node, scalars, donated, device.gpu()?.caps())? {
+            let gpu = device.gpu()?;
+            let caps = caps.unwrap_or(gpu.caps());
+            match lower(graph, placed, node, scalars, donated, caps)? {
                 Ok(lowered) => kernels = Some(lowered),
                 Err(why) => {
                     fallbacks.push(format!("{} runs on the CPU: {why}", node.name()));
