@@ -66,7 +66,8 @@ def test_any_input(name):
 @pytest.mark.parametrize(
     "data",
     [None, object(), "text", b"bytes", [[1], [2, 3]], {"a": 1}, np.array(["a"]), np.array([1 + 2j]), [None]],
-    ids=repr,
+    # An object's repr is its address, which differs from worker to worker.
+    ids=["none", "object", "text", "bytes", "ragged", "dict", "strings", "complex", "list of none"],
 )
 def test_data_that_is_none(data):
     with pytest.raises(lamina.LaminaError):
