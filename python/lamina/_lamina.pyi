@@ -1,7 +1,7 @@
 """The Rust extension, as Python sees it."""
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import EllipsisType
 from typing import Any, SupportsIndex, TypeAlias, final
 
@@ -242,7 +242,7 @@ def onnx_save(
     inputs: _Named,
     cells: Mapping[str, Cell],
     dynamic: Mapping[str, Mapping[int, str]],
-    second: tuple[_Named, _Named] | None = None,
+    again: tuple[_Named, _Named] | None = None,
 ) -> bytes: ...
 
 @final
@@ -271,6 +271,13 @@ def grad(
     grad_outputs: Sequence[Tensor] | None = None,
     create_graph: bool = False,
 ) -> list[Tensor]: ...
+def register_op(
+    name: str,
+    infer: Callable[..., Any],
+    cpu: Callable[..., Any],
+    vjp: Callable[..., Any] | None = None,
+    wgsl: str | None = None,
+) -> None: ...
 def eval(*tensors: Tensor | Cell) -> None: ...
 def explain(target: Tensor) -> Explanation: ...
 def set_grad_enabled(enabled: bool) -> bool: ...
@@ -283,7 +290,54 @@ def devices() -> list[dict[str, Any]]: ...
 def counters() -> dict[str, int]: ...
 def op_table() -> list[dict[str, Any]]: ...
 
-__all__: list[str]
+__all__ = [
+    "ArgumentError",
+    "At",
+    "AtIndex",
+    "Cell",
+    "DType",
+    "DTypeError",
+    "DeviceError",
+    "Explanation",
+    "IndexError",
+    "InternalError",
+    "LaminaError",
+    "LostError",
+    "Model",
+    "ModelError",
+    "OutOfMemoryError",
+    "PluginError",
+    "Program",
+    "ShapeError",
+    "Step",
+    "Tensor",
+    "UnsupportedError",
+    "ValueInfo",
+    "_cell",
+    "_dtype",
+    "counters",
+    "default_device",
+    "devices",
+    "dtypes",
+    "eval",
+    "explain",
+    "from_dlpack",
+    "grad",
+    "manual_seed",
+    "num_threads",
+    "onnx_load",
+    "onnx_save",
+    "op_table",
+    "placeholder",
+    "program",
+    "record",
+    "register_op",
+    "set_default_device",
+    "set_grad_enabled",
+    "set_num_threads",
+    "tensor",
+    "version",
+]
 
 # What pickle calls.
 def _cell(kind: type[Cell], value: Tensor, requires_grad: bool) -> Cell: ...

@@ -22,7 +22,7 @@ from lamina.demo.page import Page, framed, scatter, windows
 
 Array = npt.NDArray[Any]
 
-EPOCHS = 30
+EPOCHS = 20
 WANTED_ACCURACY = 0.98
 WANTED_FOUND = 0.95
 
