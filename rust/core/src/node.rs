@@ -57,11 +57,12 @@ impl Drop for Node {
     /// Lets go of a long tape one node at a time, not by recursion.
     fn drop(&mut self) {
         let mut pending = std::mem::take(&mut self.inputs);
-        while let Some(mut tensor) = pending.pop() {
-            let Some(inner) = Arc::get_mut(&mut tensor.0) else {
+        while let Some(tensor) = pending.pop() {
+            // Only the last holder lets go; weak references do not count.
+            let Some(inner) = Arc::into_inner(tensor.0) else {
                 continue;
             };
-            let Some(source) = inner.state.get_mut().source.take() else {
+            let Some(source) = inner.state.into_inner().source else {
                 continue;
             };
             if let Some(mut node) = Arc::into_inner(source.node) {
