@@ -1,6 +1,7 @@
 //! A computed value: storage and where in it the elements lie.
 
 use crate::memory::CpuBuffer;
+use crate::status::Status;
 use crate::{DType, Device, Layout, Result};
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ pub enum Storage {
     Gpu {
         buffer: lamina_gpu::Buffer,
         device: u32,
+        /// Of the runs that made it and have not been heard of since.
+        status: Status,
     },
 }
 
@@ -39,6 +42,7 @@ impl Value {
             Device::Gpu(index) => Storage::Gpu {
                 buffer: device.gpu()?.alloc(bytes as u64)?,
                 device: index,
+                status: Status::default(),
             },
         };
         Ok(Value {
@@ -76,7 +80,23 @@ impl Value {
         self.host_bytes().map(<[u8]>::as_ptr)
     }
 
+    /// The status words that come with the value; None where there are none.
+    pub(crate) fn status(&self) -> Option<&Status> {
+        match &self.storage {
+            Storage::Gpu { status, .. } => Some(status),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn set_status(&mut self, new: &Status) {
+        if let Storage::Gpu { status, .. } = &mut self.storage {
+            status.clone_from(new);
+        }
+    }
+
     /// The same storage bytes on another device; strides and offset stay.
+    /// Leaving a GPU waits for the runs behind the value, and fails if one of
+    /// them met an index out of range.
     pub fn to_device(&self, device: Device) -> Result<Value> {
         if self.device() == device {
             return Ok(self.clone());
@@ -86,10 +106,12 @@ impl Value {
                 Storage::Gpu {
                     buffer,
                     device: from,
+                    status,
                 },
                 Device::Cpu,
             ) => {
                 let bytes = Device::Gpu(*from).gpu()?.read(buffer, 0, buffer.bytes())?;
+                status.check()?;
                 Storage::Cpu(CpuBuffer::from_bytes(&bytes)?)
             }
             (Storage::Gpu { .. }, Device::Gpu(_)) => {
@@ -101,6 +123,7 @@ impl Value {
                 Storage::Gpu {
                     buffer: gpu.upload(bytes)?,
                     device: index,
+                    status: Status::default(),
                 }
             }
             (_, Device::Cpu) => self.storage.clone(),

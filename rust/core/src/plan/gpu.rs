@@ -5,6 +5,7 @@ use super::graph::{Graph, Id};
 use super::layout::Placed;
 use super::memory::{self, Need};
 use super::schedule::{SCALAR_STEP, scalar_slots};
+use crate::status::Status;
 use crate::{Device, Error, Result, Storage, Value};
 use lamina_gpu::kernels::{Arg, Kernels};
 use lamina_gpu::{Access, Buffer, Dispatch, Executable, Gpu, IoDecl, Program, Role};
@@ -21,8 +22,8 @@ pub struct GpuPart {
     /// Slot and position of each host scalar.
     scalars: Vec<(usize, usize)>,
     scalar_bytes: usize,
-    /// Names of the dispatches' nodes, for index errors.
-    names: Vec<String>,
+    /// The ops that set the status word.
+    watched: Arc<[String]>,
 }
 
 pub struct Roots<'a> {
@@ -47,16 +48,15 @@ impl GpuPart {
         let scalar_of = scalar_slots(roots.graph);
         let mut builder = Builder::new(roots, nodes, &scalar_of);
         builder.place_scratch(&kernels);
-        let mut names = Vec::new();
         for (step, (&at, kernels)) in nodes.iter().zip(kernels).enumerate() {
             builder.dispatch(step, at, kernels)?;
-            names.push(roots.graph.nodes[at].name());
         }
         let Builder {
             mut program,
             inputs,
             outputs,
             scalars,
+            watched,
             ..
         } = builder;
         program.require(&[]);
@@ -74,7 +74,7 @@ impl GpuPart {
             outputs,
             scalars,
             scalar_bytes,
-            names,
+            watched: watched.into(),
         })
     }
 
@@ -95,9 +95,17 @@ impl GpuPart {
         &self.outputs
     }
 
-    pub fn run(&self, slots: &[Option<Value>]) -> Result<()> {
+    /// Submits one run; gives the status of what it makes.
+    pub fn run(&self, slots: &[Option<Value>]) -> Result<Status> {
         let missing = || Error::internal("a plan's slot is empty");
         let mut moved = Vec::new();
+        let mut status = Status::default();
+        for &slot in self.inputs.iter().chain(&self.outputs) {
+            if let Some(carried) = slots[slot].as_ref().and_then(Value::status) {
+                status.join(carried);
+            }
+        }
+        status.bound()?;
         for &slot in &self.inputs {
             let value = slots[slot].as_ref().ok_or_else(missing)?;
             moved.push(self.at_start(value)?);
@@ -113,11 +121,10 @@ impl GpuPart {
             .map(|&s| buffer_of(s))
             .collect::<Result<_>>()?;
         let scalars = self.scalar_bytes(slots)?;
-        let status = self.executable.run(&inputs, &outputs, &scalars)?;
-        if let Some(status) = status {
-            crate::status::watch(&self.gpu, status, &self.names);
+        if let Some(word) = self.executable.run(&inputs, &outputs, &scalars)? {
+            status.join(&Status::of_run(word, self.watched.clone()));
         }
-        Ok(())
+        Ok(status)
     }
 
     /// The host scalars that the kernels read, each in its place.
@@ -180,6 +187,7 @@ struct Builder<'a> {
     outputs: Vec<usize>,
     scalars: Vec<(usize, usize)>,
     buffer_of: HashMap<Id, usize>,
+    watched: Vec<String>,
     scalar_buffer: Option<usize>,
     /// Program buffer of each step's scratch.
     scratch: Vec<Vec<usize>>,
@@ -196,6 +204,7 @@ impl<'a> Builder<'a> {
             outputs: Vec::new(),
             scalars: Vec::new(),
             buffer_of: HashMap::new(),
+            watched: Vec::new(),
             scalar_buffer: None,
             scratch: Vec::new(),
         }
@@ -375,6 +384,9 @@ impl<'a> Builder<'a> {
                     .all(|b| matches!(b, Access::Read | Access::ReadWrite))
             );
             let label = node.name();
+            if kernel.args.contains(&Arg::Status) && !self.watched.contains(&label) {
+                self.watched.push(label.clone());
+            }
             let module = self.program.module(kernel.module);
             self.program.dispatches.push(Dispatch {
                 label,

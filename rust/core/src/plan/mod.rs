@@ -162,10 +162,18 @@ impl Plan {
             let by_value =
                 |slot: usize| matches!(part, Part::Gpu(part) if part.reads_by_value(slot));
             let near = brought(&slots, reads, *device, &by_value)?;
-            let slots = near.as_ref().unwrap_or(&slots);
             match part {
-                Part::Cpu(part) => part.run(slots, &mut |step| observe(at, step))?,
-                Part::Gpu(part) => part.run(slots)?,
+                Part::Cpu(part) => part.run(near.as_ref().unwrap_or(&slots), &mut |step| {
+                    observe(at, step);
+                })?,
+                Part::Gpu(part) => {
+                    let status = part.run(near.as_ref().unwrap_or(&slots))?;
+                    for &slot in makes {
+                        if let Some(value) = &mut slots[slot] {
+                            value.set_status(&status);
+                        }
+                    }
+                }
             }
         }
         self.outputs
