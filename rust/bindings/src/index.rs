@@ -9,8 +9,8 @@ use crate::error::{raise, run};
 use crate::methods::one;
 use crate::numpy_arrays::numpy;
 use crate::tensor::PyTensor;
-use lamina_core::{Attrs, Error, Tensor};
-use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use lamina_core::{Attrs, DType, Error, Tensor};
+use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyEllipsis, PyList, PySlice, PyTuple};
 
@@ -48,13 +48,13 @@ pub(crate) struct Basic {
 /// The items of an index, each axis of `shape` once, Ellipsis written out.
 fn items(x: &Tensor, index: &Bound<'_, PyAny>) -> PyResult<Vec<Item>> {
     let given: Vec<Bound<'_, PyAny>> = match index.cast::<PyTuple>() {
-        Ok(tuple) => tuple.iter().collect(),
-        Err(_) => vec![index.clone()],
+        Ok(tuple) => tuple.iter().map(listed).collect::<PyResult<_>>()?,
+        Err(_) => vec![listed(index.clone())?],
     };
     let rank = x.rank();
     let mut parsed: Vec<Option<Vec<Item>>> = Vec::with_capacity(given.len());
     let mut used = 0;
-    for entry in &given {
+    for (at, entry) in given.iter().enumerate() {
         if entry.is_instance_of::<PyEllipsis>() {
             if parsed.iter().any(Option::is_none) {
                 return raise(Error::index("index: '...' may stand only once"));
@@ -62,7 +62,14 @@ fn items(x: &Tensor, index: &Bound<'_, PyAny>) -> PyResult<Vec<Item>> {
             parsed.push(None);
             continue;
         }
-        let found = item(x, used, entry)?;
+        // After an Ellipsis axes count from the last one.
+        let axis = if parsed.iter().any(Option::is_none) {
+            let rest: usize = given[at..].iter().map(width).sum();
+            rank.saturating_sub(rest)
+        } else {
+            used
+        };
+        let found = item(x, axis, entry)?;
         used += found.iter().filter(|i| !matches!(i, Item::New)).count();
         parsed.push(Some(found));
     }
@@ -91,6 +98,33 @@ fn items(x: &Tensor, index: &Bound<'_, PyAny>) -> PyResult<Vec<Item>> {
     Ok(out)
 }
 
+/// A list or tuple between the brackets as an array.
+fn listed(entry: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    if entry.is_instance_of::<PyList>() || entry.is_instance_of::<PyTuple>() {
+        return numpy(entry.py(), "asarray")?.call1((entry,));
+    }
+    Ok(entry)
+}
+
+/// How many axes one entry takes.
+fn width(entry: &Bound<'_, PyAny>) -> usize {
+    if entry.is_none() || entry.is_instance_of::<PyEllipsis>() {
+        return 0;
+    }
+    if let Ok(tensor) = entry.cast::<PyTensor>() {
+        let tensor = tensor.get().tensor();
+        return if tensor.dtype() == DType::Bool {
+            tensor.rank()
+        } else {
+            1
+        };
+    }
+    match entry.cast::<PyUntypedArray>() {
+        Ok(array) if array.dtype().kind() == b'b' => array.ndim(),
+        _ => 1,
+    }
+}
+
 /// What one entry stands for; a mask stands for an array per axis.
 fn item(x: &Tensor, axis: usize, entry: &Bound<'_, PyAny>) -> PyResult<Vec<Item>> {
     if entry.is_none() {
@@ -106,11 +140,6 @@ fn item(x: &Tensor, axis: usize, entry: &Bound<'_, PyAny>) -> PyResult<Vec<Item>
     }
     if let Ok(tensor) = entry.cast::<PyTensor>() {
         return gather::from_tensor(x, axis, tensor.get().tensor(), entry.py());
-    }
-    let py = entry.py();
-    if entry.is_instance_of::<PyList>() || entry.is_instance_of::<PyTuple>() {
-        let array = numpy(py, "asarray")?.call1((entry,))?;
-        return gather::from_array(x, axis, array.cast::<PyUntypedArray>()?);
     }
     if let Ok(array) = entry.cast::<PyUntypedArray>()
         && array.ndim() > 0

@@ -27,7 +27,7 @@ pub fn is_numpy_scalar(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     object.is_instance(generic.bind(py))
 }
 
-/// NumPy's descriptor of a dtype; bfloat16 has none.
+/// NumPy's descriptor of a dtype; bfloat16's comes from the ml_dtypes package.
 pub fn descr(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyArrayDescr>> {
     Ok(match dtype {
         DType::Bool => numpy::dtype::<bool>(py),
@@ -43,9 +43,12 @@ pub fn descr(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyArrayDescr>> 
         DType::F32 => numpy::dtype::<f32>(py),
         DType::F64 => numpy::dtype::<f64>(py),
         DType::BF16 => {
-            return raise(Error::dtype(
-                "numpy: NumPy has no bfloat16; use astype(lamina.float32) first",
-            ));
+            let Ok(more) = PyModule::import(py, "ml_dtypes") else {
+                return raise(Error::dtype(
+                    "numpy: NumPy has no bfloat16 of its own; use astype(lamina.float32) first, or install ml_dtypes",
+                ));
+            };
+            PyArrayDescr::new(py, more.getattr("bfloat16")?)?
         }
     })
 }
@@ -192,9 +195,6 @@ pub fn view_of(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
 
 /// The values of a tensor as a read-only array, computed if need be.
 pub fn array_of<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, PyAny>> {
-    if tensor.dtype() == DType::BF16 {
-        return descr(py, DType::BF16).map(Bound::into_any);
-    }
     let value = crate::error::run_detached(py, || {
         let value = tensor.value()?;
         match value.storage {
