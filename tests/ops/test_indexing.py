@@ -130,3 +130,20 @@ def test_at(device):
     wanted[:, 2] += 1.0
     np.testing.assert_array_equal(x.at[:, 2].add(1.0).numpy(), wanted)
     np.testing.assert_array_equal(x.numpy(), array)
+
+
+def test_a_bad_index_is_told_to_whoever_uses_the_value(device):
+    """And to nobody else: on a GPU it is known only after the run."""
+    x = lamina.tensor(np.arange(6, dtype=np.float32).reshape(3, 2), device=device)
+    bad = ops.take(x, lamina.tensor(np.array([0, 3]), device=device) * 1)
+    if device != "cpu":
+        lamina.eval(bad)
+        later = bad * 2.0
+        lamina.eval(later)
+    else:
+        later = bad * 2.0
+    assert (x * 2.0).tolist() == [[0.0, 2.0], [4.0, 6.0], [8.0, 10.0]]
+    assert ops.take(x, lamina.tensor(np.array([2]), device=device)).tolist() == [[4.0, 5.0]]
+    for value in (bad, later, bad, later + 1.0):
+        with pytest.raises(lamina.IndexError, match=r"^take: "):
+            value.numpy()

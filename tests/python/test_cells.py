@@ -8,7 +8,8 @@ import pytest
 
 import lamina
 from helpers import normal, raises
-from lamina._lamina import Cell
+from lamina import ops, optim
+from lamina._lamina import Cell, record, register_op
 from lamina.nn import Parameter
 
 X = normal(4, 5).astype(np.float32)
@@ -122,3 +123,68 @@ def test_tensors_pickle():
         np.testing.assert_array_equal(
             again.astype(lamina.float32).numpy(), tensor.detach().astype(lamina.float32).numpy()
         )
+
+
+def _breaks(x):
+    if BREAKS["now"]:
+        raise ValueError("told to")
+    return x
+
+
+BREAKS = {"now": False}
+register_op("testing.breaks", lambda x: x, _breaks, vjp=lambda inputs, outputs, grads: [grads[0]])
+
+
+def breaks(x):
+    return record("testing.breaks", [x], {})
+
+
+def test_a_failed_step_leaves_everything_as_it_was(device):
+    def train(fails):
+        cell = Parameter(lamina.tensor(X, device=device))
+        optimizer = optim.Adam([cell], lr=0.1)
+        for step in range(3):
+            BREAKS["now"] = fails and step == 1
+            ops.sum(ops.square(breaks(cell.tensor))).backward()
+            if BREAKS["now"]:
+                before = cell.tensor.numpy().copy()
+                with pytest.raises(lamina.PluginError, match="told to"):
+                    optimizer.step()
+                np.testing.assert_array_equal(cell.tensor.numpy(), before)
+                assert optimizer.state[cell]["step"] == 1
+                BREAKS["now"] = False
+                optimizer.zero_grad()
+                ops.sum(ops.square(breaks(cell.tensor))).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        return cell.tensor.numpy()
+
+    np.testing.assert_array_equal(train(fails=True), train(fails=False))
+
+
+def test_what_fails_beside_an_update_comes_before_it(device):
+    """The update is recorded first, but writes over the old value last."""
+    cell = Cell(lamina.tensor(X, device=device), False)
+    other = lamina.tensor(X, device=device)
+    BREAKS["now"] = True
+    cell.update(cell.tensor * 0.5)
+    beside = breaks(other + 1.0)
+    with pytest.raises(lamina.PluginError):
+        lamina.eval(cell, beside)
+    BREAKS["now"] = False
+    np.testing.assert_array_equal(cell.tensor.numpy(), X)
+
+
+def test_a_value_made_from_a_failed_update_is_lost(device):
+    cell = Cell(lamina.tensor(X, device=device), False)
+    cell.update(cell.tensor * 0.5)
+    BREAKS["now"] = True
+    after = breaks(cell.tensor)
+    with pytest.raises(lamina.PluginError):
+        lamina.eval(cell, after)
+    BREAKS["now"] = False
+    # Here the failing op reads what the update wrote over the old value.
+    with pytest.raises(lamina.LostError, match="a run failed while it was being updated"):
+        cell.tensor.numpy()
+    cell.assign(lamina.tensor(X, device=device))
+    np.testing.assert_array_equal(cell.tensor.numpy(), X)

@@ -64,8 +64,12 @@ class Optimizer:
                 param.grad = None
 
     def step(self) -> None:
-        """Update every parameter that has a gradient, as one plan."""
+        """Update every parameter that has a gradient, as one plan.
+
+        A step that fails, or is stopped by Ctrl-C, leaves parameters and state as they were.
+        """
         touched: list[Cell] = []
+        counted: list[dict[str, Any]] = []
         with no_grad():
             for group in self.param_groups:
                 for param in group["params"]:
@@ -73,10 +77,17 @@ class Optimizer:
                         continue
                     state = self.state.setdefault(param, {"step": 0})
                     state["step"] += 1
+                    counted.append(state)
                     self.update(param, param.grad, group, state)
                     touched.append(param)
                     touched += [value for value in state.values() if isinstance(value, Cell)]
-        _lamina.eval(*touched)
+        try:
+            _lamina.eval(*touched)
+        except BaseException:
+            # The cells hold what they held before; so does the count.
+            for state in counted:
+                state["step"] -= 1
+            raise
 
     def update(self, param: Parameter, gradient: Tensor, group: Group, state: dict[str, Any]) -> None:
         """Record one parameter's step with `Cell.update`; every subclass has its own.

@@ -17,8 +17,11 @@ pub struct Cell {
 
 struct State {
     current: Tensor,
-    /// The value that the pending one updates: its storage may be reused.
-    donor: Option<Tensor>,
+    /// While the present value is pending: the last computed one, which
+    /// comes back if the pending one cannot be computed.
+    before: Option<Tensor>,
+    /// The pending value may be written over the storage of the one before.
+    donates: bool,
 }
 
 /// Cells whose present value is recorded but not computed.
@@ -45,7 +48,8 @@ impl Cell {
             meta: value.meta().clone(),
             state: Mutex::new(State {
                 current: current.clone(),
-                donor: None,
+                before: None,
+                donates: false,
             }),
             slot,
             requires_grad: AtomicBool::new(requires_grad),
@@ -128,11 +132,12 @@ impl Cell {
         let mut state = self.state.lock();
         let old = std::mem::replace(&mut state.current, new);
         // A second update before an evaluation still reuses the first storage.
-        let donor = state
-            .donor
+        let before = state
+            .before
             .take()
             .or_else(|| (!old.is_pending()).then_some(old));
-        state.donor = if donate && pending { donor } else { None };
+        state.before = before.filter(|_| pending);
+        state.donates = donate && pending;
         drop(state);
         if pending {
             PENDING.lock().push(Arc::downgrade(self));
@@ -142,8 +147,24 @@ impl Cell {
 
     /// Called when the pending value was computed.
     pub(crate) fn settle(&self) {
-        let donor = self.state.lock().donor.take();
-        drop(donor);
+        let before = self.state.lock().before.take();
+        drop(before);
+    }
+
+    /// Called when `failed` could not be computed: the value before it is the
+    /// present one again, unless another has replaced it since.
+    pub(crate) fn restore(&self, failed: &Tensor) {
+        let mut state = self.state.lock();
+        if state.current.id() != failed.id() {
+            return;
+        }
+        let Some(before) = state.before.take() else {
+            return;
+        };
+        state.donates = false;
+        let after = std::mem::replace(&mut state.current, before);
+        drop(state);
+        drop(after);
     }
 }
 
@@ -184,7 +205,8 @@ pub(crate) fn pending_updates() -> Vec<PendingUpdate> {
         .into_iter()
         .map(|cell| {
             let state = cell.state.lock();
-            let (value, donor) = (state.current.clone(), state.donor.clone());
+            let value = state.current.clone();
+            let donor = state.before.clone().filter(|_| state.donates);
             drop(state);
             PendingUpdate { cell, value, donor }
         })

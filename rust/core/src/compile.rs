@@ -69,7 +69,7 @@ impl Compiled {
         // Leaves beyond the placeholders are constants inside the plan.
         let unused = Value::from_bytes(DType::F32, &[], &[0; 4])?;
         ready.resize(self.plan.input_count(), unused);
-        self.plan.run_observed(&ready, observe)
+        Ok(self.plan.run_observed(&ready, observe)?)
     }
 
     pub fn plan(&self) -> &Plan {

@@ -4,7 +4,7 @@
 use crate::cell::{PendingUpdate, pending_updates};
 use crate::node::Node;
 use crate::op::Gradient;
-use crate::plan::{Plan, capture::Capture};
+use crate::plan::{Failure, Plan, capture::Capture};
 use crate::tensor::{Inner, held_pending};
 use crate::{Error, Result, Storage, Tensor, Value};
 use parking_lot::Mutex;
@@ -149,24 +149,31 @@ fn run(
             buffer.forget_packings();
         }
     }
-    let results = plan.run(&inputs);
-    if !given.is_empty() {
-        let why = match &results {
-            Ok(_) => {
-                "this value was replaced by an update that reused its memory; read it before the update, or hold a copy"
-            }
-            Err(_) => "this value was lost: a run failed while it was being updated; load it again",
-        };
-        let stopped_early = results
-            .as_ref()
-            .is_err_and(|e| e.kind == crate::ErrorKind::Interrupted);
-        if !stopped_early {
+    let results = match plan.run(&inputs) {
+        Ok(results) => {
             for leaf in &given {
-                lose(&leaf.0, why);
+                lose(
+                    &leaf.0,
+                    "this value was replaced by an update that reused its memory; read it before the update, or hold a copy",
+                );
             }
+            results
         }
-    }
-    let results = results?;
+        Err(Failure { error, wrote }) => {
+            if wrote {
+                for leaf in &given {
+                    lose(
+                        &leaf.0,
+                        "this value was lost: a run failed while it was being updated; load it again",
+                    );
+                }
+            }
+            for update in updates {
+                update.cell.restore(&update.value);
+            }
+            return Err(error);
+        }
+    };
     for (target, value) in capture.targets.iter().zip(results) {
         give(target, value);
     }

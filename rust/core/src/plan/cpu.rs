@@ -1,5 +1,6 @@
 //! A part of a plan that runs on the CPU: steps on an arena.
 
+use super::Failure;
 use super::graph::{Graph, Id, Work};
 use super::layout::Placed;
 use super::memory::{self, Need};
@@ -140,13 +141,19 @@ impl CpuPart {
     }
 
     /// Runs the steps; `slots` are the values that cross the border, outputs
-    /// already holding memory to be filled.
-    pub fn run(&self, slots: &[Option<Value>], observe: &mut dyn FnMut(usize)) -> Result<()> {
+    /// already holding memory to be filled.  Step `commits` is the first to
+    /// write over a donated value: from there on nothing stops the run.
+    pub fn run(
+        &self,
+        slots: &[Option<Value>],
+        commits: usize,
+        observe: &mut dyn FnMut(usize),
+    ) -> std::result::Result<(), Failure> {
         let arena = match self.idle.lock().pop() {
             Some(arena) => arena,
             None => CpuBuffer::new(self.arena_bytes)?,
         };
-        let result = self.run_in(&arena, slots, observe);
+        let result = self.run_in(&arena, slots, commits, observe);
         self.idle.lock().push(arena);
         result
     }
@@ -155,15 +162,22 @@ impl CpuPart {
         &self,
         arena: &Arc<CpuBuffer>,
         slots: &[Option<Value>],
+        commits: usize,
         observe: &mut dyn FnMut(usize),
-    ) -> Result<()> {
+    ) -> std::result::Result<(), Failure> {
         for (at, step) in self.steps.iter().enumerate() {
-            crate::interrupt::check()?;
+            if at <= commits {
+                crate::interrupt::check()?;
+            }
+            let failed = |error| Failure {
+                error,
+                wrote: at >= commits,
+            };
             // Inputs that start inside their storage get a layout of their own.
             let moved = moved_layouts(step, slots);
-            let inputs = operands(&step.inputs, &moved, arena, slots)?;
-            let outputs = operands(&step.outputs, &[], arena, slots)?;
-            step.run(&inputs, &outputs)?;
+            let inputs = operands(&step.inputs, &moved, arena, slots).map_err(failed)?;
+            let outputs = operands(&step.outputs, &[], arena, slots).map_err(failed)?;
+            step.run(&inputs, &outputs).map_err(failed)?;
             observe(at);
         }
         Ok(())

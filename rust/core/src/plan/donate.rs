@@ -1,10 +1,11 @@
 //! Donation: which results are written over the storage of the value that
-//! they replace.
+//! they replace.  The nodes that write them move to the end, so that a run
+//! which fails has most likely written over nothing yet.
 
 use super::graph::{Graph, Id, Node, Origin, Work};
 use super::layout::Placed;
 use crate::Layout;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Result to donor, where every read of the donor comes before the write.
 pub struct Donated {
@@ -24,7 +25,8 @@ impl Donated {
     }
 }
 
-pub fn donate(graph: &Graph, placed: &[Placed]) -> Donated {
+pub fn donate(graph: &mut Graph, placed: &[Placed]) -> Donated {
+    write_last(graph, placed);
     let mut last_read: HashMap<Id, usize> = HashMap::new();
     for (at, node) in graph.nodes.iter().enumerate() {
         for &id in &node.inputs {
@@ -52,6 +54,36 @@ pub fn donate(graph: &Graph, placed: &[Placed]) -> Donated {
         }
     }
     Donated { donor_of }
+}
+
+/// Moves what makes a value with a donor, and what depends on that, behind
+/// everything else; otherwise the order stays.
+fn write_last(graph: &mut Graph, placed: &[Placed]) {
+    let made: HashSet<Id> = graph
+        .outputs
+        .iter()
+        .filter(|output| output.donor.is_some())
+        .map(|output| placed[output.value].root)
+        .collect();
+    if made.is_empty() {
+        return;
+    }
+    let mut late: HashSet<Id> = HashSet::new();
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for node in std::mem::take(&mut graph.nodes) {
+        let waits = node
+            .inputs
+            .iter()
+            .any(|&id| late.contains(&placed[id].root));
+        if waits || node.outputs.iter().any(|id| made.contains(id)) {
+            late.extend(&node.outputs);
+            last.push(node);
+        } else {
+            first.push(node);
+        }
+    }
+    first.append(&mut last);
+    graph.nodes = first;
 }
 
 /// Whether `maker` may write over `donor`: all its readers come before, or

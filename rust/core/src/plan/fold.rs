@@ -88,5 +88,5 @@ fn run(graph: &Graph, nodes: Vec<Node>, wanted: &[Id]) -> Result<Vec<Value>> {
         })
         .collect();
     let plan = super::Plan::build(part, inputs.len())?;
-    plan.run(&inputs)
+    Ok(plan.run(&inputs)?)
 }

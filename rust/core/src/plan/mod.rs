@@ -22,6 +22,7 @@ use crate::{DType, Device, Error, Layout, Result, Value, counters};
 use explain::StepInfo;
 pub use export::export;
 use graph::{Graph, Id, Origin};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// Where a value that crosses a part's border comes from.
@@ -34,6 +35,26 @@ enum Slot {
         device: Device,
         donor: Option<usize>,
     },
+}
+
+/// A run that did not end.
+pub(crate) struct Failure {
+    pub error: Error,
+    /// It had begun to write over donated values.
+    pub wrote: bool,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        failure.error
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let wrote = false;
+        Failure { error, wrote }
+    }
 }
 
 enum Part {
@@ -53,6 +74,8 @@ pub struct Plan {
     slots: Vec<Slot>,
     /// Each part, its device, and the slots it reads and makes.
     parts: Vec<(Part, Device, Vec<usize>, Vec<usize>)>,
+    /// Part and step that first write over a donated value.
+    point_of_no_return: Option<(usize, usize)>,
     outputs: Vec<Output>,
     steps: Vec<StepInfo>,
     fallbacks: Vec<String>,
@@ -75,7 +98,7 @@ impl Plan {
         fuse::fuse(&mut graph);
         epilogue::epilogue(&mut graph);
         let placed = layout::layout(&mut graph)?;
-        let donated = donate::donate(&graph, &placed);
+        let donated = donate::donate(&mut graph, &placed);
         let scalars = schedule::scalar_slots(&graph);
         let (parts, more) = schedule::schedule(&mut graph, &placed, &scalars, &donated, caps)?;
         fallbacks.extend(more);
@@ -118,7 +141,7 @@ impl Plan {
 
     /// Computes the results.  Donated inputs are overwritten: the caller
     /// holds them alone.
-    pub(crate) fn run(&self, inputs: &[Value]) -> Result<Vec<Value>> {
+    pub(crate) fn run(&self, inputs: &[Value]) -> std::result::Result<Vec<Value>, Failure> {
         self.run_observed(inputs, &mut |_, _| {})
     }
 
@@ -127,13 +150,14 @@ impl Plan {
         &self,
         inputs: &[Value],
         observe: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<Value>> {
+    ) -> std::result::Result<Vec<Value>, Failure> {
         if inputs.len() != self.inputs {
             return Err(Error::internal(format!(
                 "a plan of {} inputs got {}",
                 self.inputs,
                 inputs.len()
-            )));
+            ))
+            .into());
         }
         counters::add(&counters::RUNS);
         let mut slots: Vec<Option<Value>> = self
@@ -145,7 +169,18 @@ impl Plan {
                 Slot::Made { .. } => None,
             })
             .collect();
+        let last = self.point_of_no_return.unwrap_or((usize::MAX, 0));
         for (at, (part, device, reads, makes)) in self.parts.iter().enumerate() {
+            // Past this step the part runs to its end.
+            let commits = match at.cmp(&last.0) {
+                Ordering::Less => usize::MAX,
+                Ordering::Equal => last.1,
+                Ordering::Greater => 0,
+            };
+            let failed = |error: Error| Failure {
+                error,
+                wrote: at > last.0,
+            };
             for &slot in makes {
                 if let Slot::Made {
                     meta,
@@ -155,19 +190,22 @@ impl Plan {
                 {
                     slots[slot] = Some(match donor {
                         Some(index) => inputs[*index].clone(),
-                        None => Value::empty(meta.dtype, &meta.shape, *device)?,
+                        None => Value::empty(meta.dtype, &meta.shape, *device).map_err(failed)?,
                     });
                 }
             }
             let by_value =
                 |slot: usize| matches!(part, Part::Gpu(part) if part.reads_by_value(slot));
-            let near = brought(&slots, reads, *device, &by_value)?;
+            let near = brought(&slots, reads, *device, &by_value).map_err(failed)?;
             match part {
-                Part::Cpu(part) => part.run(near.as_ref().unwrap_or(&slots), &mut |step| {
-                    observe(at, step);
-                })?,
+                Part::Cpu(part) => {
+                    let mut seen = |step| observe(at, step);
+                    part.run(near.as_ref().unwrap_or(&slots), commits, &mut seen)?;
+                }
                 Part::Gpu(part) => {
-                    let status = part.run(near.as_ref().unwrap_or(&slots))?;
+                    let run = part.run(near.as_ref().unwrap_or(&slots));
+                    let wrote = at >= last.0;
+                    let status = run.map_err(|error| Failure { error, wrote })?;
                     for &slot in makes {
                         if let Some(value) = &mut slots[slot] {
                             value.set_status(&status);
@@ -176,7 +214,8 @@ impl Plan {
                 }
             }
         }
-        self.outputs
+        let results = self
+            .outputs
             .iter()
             .map(|output| {
                 let value = slots[output.slot]
@@ -193,7 +232,8 @@ impl Plan {
                     dtype: output.dtype,
                 })
             })
-            .collect()
+            .collect::<Result<_>>()?;
+        Ok(results)
     }
 }
 
@@ -311,6 +351,14 @@ fn assemble(
             })
         })
         .collect::<Result<Vec<_>>>()?;
+    let writes = |at: &usize| {
+        let outputs = &graph.nodes[*at].outputs;
+        outputs.iter().any(|id| donated.donor_of.contains_key(id))
+    };
+    let point_of_no_return = parts.iter().enumerate().find_map(|(at, part)| {
+        let step = part.nodes.iter().position(writes)?;
+        Some((at, step))
+    });
     let steps = explain::steps(graph, placed, &parts);
     let mut built = Vec::with_capacity(parts.len());
     for part in parts {
@@ -340,6 +388,7 @@ fn assemble(
         inputs,
         slots,
         parts: built,
+        point_of_no_return,
         outputs,
         steps,
         fallbacks,
