@@ -1,0 +1,129 @@
+"""Every op that says it differentiates, against central differences in float64; twice, where that exists."""
+
+import numpy as np
+import pytest
+
+import lamina
+from helpers import normal, rng
+from lamina._lamina import record
+from lamina.testing import check_gradients
+
+DIFFERENTIABLE = {str(row["op"]) for row in lamina.op_table() if row["gradient"]}
+# Recorded under a gradient's name only to stop it.
+STOPS = {"detach"}
+
+X = normal(3, 4)
+# Far from 0 and from each other: no kink within a step.
+APART = rng(1).permutation(np.linspace(-2.0, 2.0, 12)).reshape(3, 4)
+POSITIVE = np.abs(X) + 0.5
+IMAGE = rng(2).permutation(np.linspace(-2.0, 2.0, 2 * 2 * 5 * 6)).reshape(2, 2, 5, 6)
+KERNEL = normal(4, 1, 3, 2, seed=3)
+CONV = {"stride": [2, 1], "padding": [1, 0, 1, 1], "groups": 2}
+POOL = {"kernel_size": [3, 2], "stride": [2, 2], "padding": [1, 0, 1, 1]}
+
+
+def _case(*inputs, **params):
+    return list(inputs), params
+
+
+CASES = {
+    **{name: _case(APART) for name in ("abs", "relu", "leaky_relu", "clip", "square", "neg", "copy")},
+    **{name: _case(X) for name in ("cos", "sin", "erf", "exp", "sigmoid", "tanh", "reciprocal", "flatten")},
+    **{name: _case(POSITIVE) for name in ("log", "sqrt", "rsqrt")},
+    **{name: _case(X, normal(4, seed=1)) for name in ("add", "sub", "mul")},
+    **{name: _case(APART, APART[:1] + 0.07) for name in ("maximum", "minimum")},
+    **{name: _case(X, dim=[0]) for name in ("sum", "mean", "prod")},
+    **{name: _case(APART, dim=[1], keepdim=True) for name in ("max", "min")},
+    **{name: _case(X, dim=0) for name in ("softmax", "log_softmax")},
+    **{name: _case(X, repeats=[2, 3]) for name in ("tile", "repeat")},
+    **{name: _case(X) for name in ("tril", "triu", "permute")},
+    **{name: _case(APART, dim=0) for name in ("sort", "cumsum")},
+    **{name: _case(IMAGE) for name in ("global_avg_pool2d", "global_max_pool2d")},
+    "avg_pool2d": _case(IMAGE, **POOL, count_include_pad=False),
+    "avg_pool2d_backward": _case(normal(2, 2, 3, 3), size=[5, 6], **POOL),
+    "batch_norm": _case(normal(4, 3, 2), normal(3), normal(3, seed=1), training=True),
+    "cast": _case(X, dtype=lamina.float64),
+    "concat": _case(X, normal(3, 2), dim=1),
+    "conv2d": _case(IMAGE, KERNEL, normal(4), **CONV),
+    "conv2d_backward_input": _case(normal(2, 4, 3, 6), KERNEL, size=[5, 6], **CONV),
+    "conv2d_backward_weight": _case(IMAGE, normal(2, 4, 3, 6), size=[3, 2], **CONV),
+    "conv_transpose2d": _case(normal(2, 4, 3, 3), normal(4, 2, 3, 2), stride=[2, 1], groups=2),
+    "cross_entropy": _case(X, np.array([3, 0, 1])),
+    "div": _case(X, POSITIVE),
+    "dropout": _case(X, p=0.5),
+    "embedding": _case(np.array([[2, 0], [2, 1]]), X),
+    "expand": _case(normal(3, 1), shape=[2, 3, 4]),
+    "flip": _case(X, dims=[0]),
+    "fmod": _case(APART * 3, POSITIVE),
+    "gather": _case(X, np.array([[2, 0], [-1, 2]]), dim=0),
+    "index_add": _case(X, np.array([2, 2]), normal(2, 4), dim=0),
+    "index_put": _case(X, np.array([2, 0]), normal(2, 4), dim=0),
+    "linear": _case(X, normal(5, 4), normal(5)),
+    "matmul": _case(normal(2, 3, 4), normal(4, 5)),
+    "max_pool2d": _case(IMAGE, **POOL, ceil_mode=True),
+    "mse_loss": _case(X, normal(3, 4, seed=1)),
+    "pad": _case(X, pads=[1, 0, 2, 1], mode="reflect"),
+    "pow": _case(POSITIVE, X),
+    "pow_const": _case(POSITIVE, exponent=2.5),
+    "remainder": _case(APART * 3, POSITIVE),
+    "reshape": _case(X, shape=[2, -1]),
+    "resize": _case(IMAGE, size=[7, 4], mode="linear"),
+    "scatter": _case(X, np.array([[2, 0], [1, 2]]), normal(2, 2), dim=0),
+    "scatter_add": _case(X, np.array([[2, 0], [2, 2]]), normal(2, 2), dim=0),
+    "scatter_slice": _case(normal(2, 4), shape=[5, 4], starts=[3], ends=[0], steps=[-2]),
+    "select": _case(X, dim=1, index=-2),
+    "slice": _case(X, starts=[3, 0], ends=[-9, 2], axes=[1, 0], steps=[-2, 1]),
+    "split": _case(X, sizes=[1, 2], dim=0),
+    "squeeze": _case(normal(3, 1, 2), dim=[1]),
+    "stack": _case(X, normal(3, 4, seed=1)),
+    "take": _case(X, np.array([[2, 0], [-1, 2]]), dim=0),
+    "topk": _case(APART, k=2),
+    "unsqueeze": _case(X, dim=[1]),
+    "where": _case(X > 0, X, normal(4)),
+}
+# Gradients of these ops: checked as the second derivative of the op.
+BACKWARD = {"max_pool2d_backward": "max_pool2d", "batch_norm_backward": "batch_norm"}
+
+
+def first(name, params):
+    """The op's first output; the same random numbers at each call."""
+
+    def call(*tensors):
+        lamina.manual_seed(0)
+        out = record(name, list(tensors), params)
+        return out[0] if isinstance(out, tuple) else out
+
+    return call
+
+
+def test_every_one_has_a_case():
+    assert set(CASES) | set(BACKWARD) | STOPS == DIFFERENTIABLE
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_gradient(name):
+    inputs, params = CASES[name]
+    check_gradients(first(name, params), inputs)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_gradient_of_the_gradient(name):
+    inputs, params = CASES[name]
+    op = first(name, params)
+
+    def total(*tensors):
+        y = op(*tensors)
+        # A square, so that the gradient depends on all there is.
+        wanted = [t for t in tensors if t.requires_grad]
+        grads = lamina.grad((y * y).sum(), wanted, create_graph=True)
+        weights = (lamina.tensor(normal(*g.shape, seed=5)) for g in grads)
+        parts = [(g * w).sum() for g, w in zip(grads, weights, strict=True)]
+        return sum(parts[1:], parts[0])
+
+    check_gradients(total, inputs, tolerance=1e-5)
+
+
+def test_a_detached_value_has_no_gradient():
+    x = lamina.tensor(X, requires_grad=True)
+    (gradient,) = lamina.grad((x.detach() * x).sum(), [x])
+    np.testing.assert_array_equal(gradient.numpy(), X)
