@@ -91,8 +91,9 @@ impl Plan {
     /// what the adapter has.
     fn build_for(mut graph: Graph, inputs: usize, caps: Option<&lamina_gpu::Caps>) -> Result<Plan> {
         dead::dead(&mut graph);
-        fold::fold(&mut graph)?;
+        // Before folding: half-precision weights are widened once.
         widen::widen(&mut graph);
+        fold::fold(&mut graph)?;
         cse::cse(&mut graph);
         let mut fallbacks = fuse::place(&mut graph);
         fuse::fuse(&mut graph);

@@ -5,6 +5,7 @@ use super::prepare::register;
 use crate::dtype::DType;
 use crate::isa::Isa;
 use crate::number::Number;
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 macro_rules! cast_to {
@@ -91,9 +92,31 @@ unsafe fn to_half(from: DType, to: DType, call: Call, round: fn(f64) -> f32) {
             DType::U64 => plain1(call, |x: u64| round(x as f64)),
             DType::I64 => plain1(call, |x: i64| round(x as f64)),
             DType::F64 => plain1(call, round),
-            DType::F32 if to == DType::F16 => plain1(call, |x: f32| f16::from_f32(x).to_f32()),
-            DType::F32 => plain1(call, |x: f32| bf16::from_f32(x).to_f32()),
+            DType::F32 if to == DType::F16 => rounded::<f16>(call),
+            DType::F32 => rounded::<bf16>(call),
             DType::F16 | DType::BF16 => {}
+        }
+    }
+}
+
+/// f32 rounded to a half dtype, a run at a time: `half` converts slices by
+/// the machine's own instructions, single numbers by a call each.
+///
+/// # Safety
+/// As for [`cast`].
+unsafe fn rounded<H: Copy + Default>(call: Call)
+where
+    [H]: HalfFloatSliceExt,
+{
+    let mut run = [H::default(); 128];
+    let (from, to) = (call.args[0].cast::<f32>(), call.out.cast::<f32>());
+    for start in (0..call.n).step_by(run.len()) {
+        let run = &mut run[..(call.n - start).min(128)];
+        // SAFETY: the caller's; a run is read whole before it is written,
+        // since the two may be one place.
+        unsafe {
+            run.convert_from_f32_slice(std::slice::from_raw_parts(from.add(start), run.len()));
+            run.convert_to_f32_slice(std::slice::from_raw_parts_mut(to.add(start), run.len()));
         }
     }
 }
