@@ -1,10 +1,13 @@
 //! f16 and bf16 are storage: kernels that compute read and write f32, so
 //! casts are put around them.  A pair of casts in a row that only rounds
-//! between two kernels is left out: intermediate values keep f32's precision.
+//! between two kernels is left out: intermediate values keep f32's precision,
+//! and what stands between two kernels (activations, concat, views) stays wide
+//! with them.
 
 use super::graph::{Graph, Id, Node, Origin, Work};
 use crate::op::Meta;
 use crate::{Class, DType};
+use lamina_kernels::Func;
 use std::collections::HashMap;
 
 fn is_half(dtype: DType) -> bool {
@@ -22,7 +25,7 @@ pub fn widen(graph: &mut Graph) {
             .iter()
             .chain(&node.outputs)
             .any(|&id| is_half(graph.meta(id).dtype));
-        if !(computes && touches) {
+        if !((computes && touches) || stays_wide(graph, &node, &wide)) {
             graph.nodes.push(node);
             continue;
         }
@@ -64,6 +67,20 @@ pub fn widen(graph: &mut Graph) {
         }
     }
     super::dead::dead(graph);
+}
+
+/// Whether a node that would take halves as they are goes on with the f32
+/// that some input of it has anyway.  A cast rounds because it was asked to;
+/// what compares, compares the values that can be seen.
+fn stays_wide(graph: &Graph, node: &Node, wide: &HashMap<Id, Id>) -> bool {
+    let passes = match node.class() {
+        Class::Elementwise(func) => !matches!(func, Func::Cast { .. }),
+        Class::View(_) | Class::Move => true,
+        _ => false,
+    };
+    passes
+        && node.inputs.iter().any(|id| wide.contains_key(id))
+        && node.outputs.iter().all(|&id| is_half(graph.meta(id).dtype))
 }
 
 fn cast(graph: &mut Graph, id: Id, to: DType, like: &Node) -> Id {
