@@ -24,6 +24,10 @@ from typing import Any
 Timed = Callable[[], object]
 Engine = Callable[..., Timed]
 
+# Idle pools of the engine before still spin for up to some 30 ms (OpenBLAS); on
+# as many cores as threads that would be charged to the next one.
+PAUSE = 0.06
+
 THREAD_VARIABLES = (
     "LAMINA_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -57,6 +61,7 @@ def _serve(path: str, engine: str, case: Mapping[str, Any]) -> None:
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         seconds = []
+        timed()
         for _ in range(int(line)):
             start = time.perf_counter()
             timed()
@@ -115,6 +120,7 @@ def compare(
         worker.seconds.clear()
     for _ in range(rounds):
         for worker in ready:
+            time.sleep(PAUSE)
             worker.run(calls[worker.engine])
     for worker in workers:
         worker.stop()
