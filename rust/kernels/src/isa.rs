@@ -27,6 +27,14 @@ impl Isa {
         }
     }
 
+    /// The f32 in one vector; so the channels of a block in the blocked layout.
+    pub const fn lanes(self) -> usize {
+        match self {
+            Isa::Portable | Isa::Avx2 => 8,
+            Isa::Avx512 => 16,
+        }
+    }
+
     /// Whether this machine runs it.
     #[inline]
     pub fn is_available(self) -> bool {

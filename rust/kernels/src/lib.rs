@@ -2,6 +2,7 @@
 //! tensors, graphs or Python.
 
 pub mod batch_norm;
+pub mod blocked;
 mod cache;
 pub mod chain;
 pub mod conv2d;

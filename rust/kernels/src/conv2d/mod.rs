@@ -7,6 +7,7 @@
 
 mod backward_input;
 mod backward_weight;
+pub mod blocked;
 mod depthwise;
 mod forward;
 mod generic;

@@ -20,21 +20,14 @@ const fn tile_vectors(isa: Isa) -> usize {
     }
 }
 
-const fn lanes(isa: Isa) -> usize {
-    match isa {
-        Isa::Portable | Isa::Avx2 => 8,
-        Isa::Avx512 => 16,
-    }
-}
-
 /// Columns of the largest tile: the width of a packed panel.
 pub(crate) const fn tile_cols(isa: Isa) -> usize {
-    tile_vectors(isa) * lanes(isa)
+    tile_vectors(isa) * isa.lanes()
 }
 
 /// The width of a panel of `cols` columns: whole vectors.
 pub(crate) const fn panel_width(isa: Isa, cols: usize) -> usize {
-    cols.div_ceil(lanes(isa)) * lanes(isa)
+    cols.div_ceil(isa.lanes()) * isa.lanes()
 }
 
 /// Where the rows of a right operand's panel are.

@@ -1,0 +1,203 @@
+//! Convolution on images in the blocked layout ([`crate::blocked`]): a vector
+//! holds neighbouring channels of one pixel, so that every kernel runs at full
+//! width for any image width, and results leave the registers as the next
+//! convolution reads them.
+//!
+//! The first layer's kernel reads the plain layout: its few channels would
+//! fill a block with nothing.
+
+mod band;
+mod depthwise;
+mod direct;
+mod pointwise;
+mod task;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod weight;
+mod winograd;
+
+use super::shape::Conv2dShape;
+use crate::blocked;
+use crate::isa::Isa;
+use crate::matmul::Tail;
+use crate::pool::{DisjointMut, parallel_chunks};
+pub use tile::Activation;
+pub use weight::BlockedConvWeight;
+
+/// How a convolution is computed; its weight is packed for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// From the plain layout: few input channels.
+    Stem,
+    /// Taps and channels run by, from a copy of some rows with their
+    /// surroundings.
+    Direct,
+    /// A 1x1 window that moves by one pixel: a product, read in place.
+    Pointwise,
+    /// F(4, 3): 36 products for 16 pixels instead of 144.
+    Winograd,
+    /// One input and one output channel in a group.
+    Depthwise,
+}
+
+/// Input channels up to which the first layer's kernel is used.
+const FEW_CHANNELS: usize = 4;
+
+impl Algorithm {
+    /// The one for these sizes; None: the blocked layout has no kernel.
+    /// `blocked` says that the input lies in blocks already.
+    pub fn choose(isa: Isa, shape: &Conv2dShape, blocked: bool) -> Option<Algorithm> {
+        let Conv2dShape {
+            groups,
+            in_c,
+            out_c,
+            ..
+        } = *shape;
+        if groups > 1 {
+            let depthwise = groups == in_c && groups == out_c && blocked;
+            return depthwise.then_some(Algorithm::Depthwise);
+        }
+        if !blocked {
+            return (in_c <= FEW_CHANNELS).then_some(Algorithm::Stem);
+        }
+        let still = shape.stride == [1, 1] && shape.pads == [0; 4];
+        Some(if shape.kernel() == 1 && still {
+            Algorithm::Pointwise
+        } else if winograd::pays(isa, shape) {
+            Algorithm::Winograd
+        } else {
+            Algorithm::Direct
+        })
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Algorithm::Stem => "stem",
+            Algorithm::Direct => "direct",
+            Algorithm::Pointwise => "pointwise",
+            Algorithm::Winograd => "winograd",
+            Algorithm::Depthwise => "depthwise",
+        }
+    }
+}
+
+/// What happens to sums before they are written.
+#[derive(Clone, Copy)]
+pub struct Epilogue<'a> {
+    /// One for each output channel, filled up to whole blocks.
+    pub bias: Option<&'a [f32]>,
+    /// Added to the result; as long as it.
+    pub residual: Option<&'a [f32]>,
+    pub activation: Activation,
+    /// Called with the start and the final values of pieces of the result.
+    pub tail: Option<Tail<'a>>,
+}
+
+impl Epilogue<'_> {
+    pub const NONE: Epilogue<'static> = Epilogue {
+        bias: None,
+        residual: None,
+        activation: Activation::NONE,
+        tail: None,
+    };
+
+    /// The biases from channel `at` on; null: none.
+    fn bias_at(&self, at: usize) -> *const f32 {
+        self.bias
+            .map_or(std::ptr::null(), |bias| bias[at..].as_ptr())
+    }
+
+    /// The residual from `at` on; null: none.
+    fn residual_at(&self, at: usize) -> *const f32 {
+        self.residual
+            .map_or(std::ptr::null(), |residual| residual[at..].as_ptr())
+    }
+}
+
+/// y = the convolution of x with the packed weight, and its epilogue.
+///
+/// x lies (batch, in blocks, height, width, lanes), for [`Algorithm::Stem`]
+/// (batch, channels, height, width); y (batch, out blocks, height, width,
+/// lanes).  The lanes of the last block that stand for no channel are not
+/// read, and get the epilogue of 0.
+///
+/// # Panics
+/// Where a slice has another size than `shape` says.
+pub fn forward(
+    shape: &Conv2dShape,
+    x: &[f32],
+    weight: &BlockedConvWeight,
+    y: &mut [f32],
+    epilogue: &Epilogue<'_>,
+) {
+    let isa = weight.isa();
+    let lanes = isa.lanes();
+    let blocks = blocked::blocks(isa, shape.out_c);
+    let in_len = match weight.algorithm() {
+        Algorithm::Stem => shape.input_len(),
+        _ => blocked::len(isa, shape.batch, shape.in_c, shape.in_plane()),
+    };
+    assert_eq!(x.len(), in_len, "conv2d: x");
+    assert_eq!(
+        y.len(),
+        blocked::len(isa, shape.batch, shape.out_c, shape.out_plane()),
+        "conv2d: y"
+    );
+    assert!(
+        epilogue.bias.is_none_or(|b| b.len() >= blocks * lanes),
+        "conv2d: bias"
+    );
+    assert!(
+        epilogue.residual.is_none_or(|r| r.len() == y.len()),
+        "conv2d: residual"
+    );
+    weight.check(shape);
+    if y.is_empty() {
+        return;
+    }
+    match weight.algorithm() {
+        Algorithm::Stem | Algorithm::Direct => direct::forward(shape, x, weight, y, epilogue),
+        Algorithm::Pointwise => pointwise::forward(shape, x, weight, y, epilogue),
+        Algorithm::Winograd => {
+            winograd::forward(shape, x, weight, y, epilogue);
+            whole_tail(y, epilogue);
+        }
+        Algorithm::Depthwise => {
+            depthwise::forward(shape, x, weight, y, epilogue);
+            whole_tail(y, epilogue);
+        }
+    }
+}
+
+/// The tail where a kernel does not write long pieces.
+fn whole_tail(y: &mut [f32], epilogue: &Epilogue<'_>) {
+    const PIECE: usize = 1 << 13;
+    let Some(tail) = epilogue.tail else { return };
+    let len = y.len();
+    let y = DisjointMut::new(y);
+    parallel_chunks(len, PIECE, |range| {
+        // SAFETY: the chunks do not overlap.
+        tail(range.start, unsafe { y.slice(range) });
+    });
+}
+
+/// Sizes in blocks.
+struct Shape {
+    in_c: usize,
+    in_blocks: usize,
+    out_blocks: usize,
+    /// Pixels of the result.
+    plane: usize,
+}
+
+impl Shape {
+    fn new(isa: Isa, shape: &Conv2dShape) -> Shape {
+        Shape {
+            in_c: shape.in_c,
+            in_blocks: blocked::blocks(isa, shape.in_c),
+            out_blocks: blocked::blocks(isa, shape.out_c),
+            plane: shape.out_plane(),
+        }
+    }
+}

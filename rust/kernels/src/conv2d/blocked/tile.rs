@@ -1,0 +1,180 @@
+//! The micro-kernel: pixels by vectors of output channels held in registers
+//! while input channels and taps run by.
+
+use crate::isa::Isa;
+use crate::matmul::tile::{tile_rows, unroll};
+use crate::simd::{Kernel, Simd};
+
+/// Vectors of output channels of the largest tile.
+pub(super) const VECTORS: usize = 2;
+
+/// Pixels of the largest tile.
+pub(super) const fn pixels(isa: Isa) -> usize {
+    match isa {
+        // Two vectors each: the accumulators fill half of the registers.
+        Isa::Portable => 4,
+        _ => tile_rows(isa),
+    }
+}
+
+/// Cuts `len` pixels into tiles of nearly one size; gives part `i` of them.
+pub(super) fn tiles(isa: Isa, len: usize) -> impl Iterator<Item = (usize, usize)> {
+    let parts = len.div_ceil(pixels(isa));
+    (0..parts).map(move |i| {
+        let (from, to) = (len * i / parts, len * (i + 1) / parts);
+        (from, to - from)
+    })
+}
+
+/// min(max(x, lo), hi) of x, or of slope * x where x is negative; NaN stays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Activation {
+    pub slope: Option<f32>,
+    pub lo: f32,
+    pub hi: f32,
+}
+
+impl Activation {
+    pub const NONE: Activation = Activation {
+        slope: None,
+        lo: f32::NEG_INFINITY,
+        hi: f32::INFINITY,
+    };
+
+    #[inline(always)]
+    pub(super) fn apply<S: Simd>(self, s: S, x: S::F) -> S::F {
+        let x = match self.slope {
+            Some(slope) => s.select(s.lt(x, s.zero()), s.mul(x, s.splat(slope)), x),
+            None => x,
+        };
+        s.min(s.splat(self.hi), s.max(s.splat(self.lo), x))
+    }
+}
+
+/// out\[p, o\] = activation(bias\[o\] + sum over k of x\[p, k\] w\[k, o\] +
+/// residual\[p, o\]) for pixels p side by side and vectors of channels o.
+pub(super) struct Tile<'a> {
+    /// The first pixel.
+    pub x: *const f32,
+    /// Where the channels of each step begin, from a pixel on.
+    pub places: &'a [u32],
+    /// Steps that take a vector of channels; the others take `last`.
+    pub full: usize,
+    pub last: usize,
+    /// \[step\]\[channel\]\[vectors of output channels\]
+    pub w: *const f32,
+    pub out: *mut f32,
+    /// From a vector of output channels to the next one.
+    pub out_block: usize,
+    /// Null: none.
+    pub bias: *const f32,
+    /// Lies as `out`; null: none.
+    pub residual: *const f32,
+    pub activation: Activation,
+}
+
+/// Pixels are single values (of one channel), not vectors of channels.
+pub(super) const PLAIN: bool = true;
+
+struct TileKernel<'t, 'a, const PIXELS: usize, const VECS: usize, const SOURCE: bool>(&'t Tile<'a>);
+
+impl<const PIXELS: usize, const VECS: usize, const SOURCE: bool> Kernel
+    for TileKernel<'_, '_, PIXELS, VECS, SOURCE>
+{
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let t = self.0;
+        let pixel = if SOURCE == PLAIN { 1 } else { S::LANES };
+        let mut w = t.w;
+        // SAFETY: `tile`'s caller vouches for all operands.
+        unsafe {
+            let mut acc = [[s.zero(); VECS]; PIXELS];
+            if !t.bias.is_null() {
+                let mut bias = [s.zero(); VECS];
+                for (v, bias) in bias.iter_mut().enumerate() {
+                    *bias = s.load_ptr(t.bias.add(v * S::LANES));
+                }
+                acc = [bias; PIXELS];
+            }
+            macro_rules! step {
+                ($x:expr, $k:expr) => {
+                    let mut row = [s.zero(); VECS];
+                    for (v, lane) in row.iter_mut().enumerate() {
+                        *lane = s.load_ptr(w.add(($k * VECS + v) * S::LANES));
+                    }
+                    unroll!(P < PIXELS, {
+                        let x = s.splat(*$x.add(P * pixel + $k));
+                        for v in 0..VECS {
+                            acc[P][v] = s.fma(x, row[v], acc[P][v]);
+                        }
+                    });
+                };
+            }
+            for (i, place) in t.places.iter().enumerate() {
+                let mut x = t.x.add(*place as usize);
+                if SOURCE == PLAIN {
+                    step!(x, 0);
+                    w = w.add(VECS * S::LANES);
+                    continue;
+                }
+                let channels = if i < t.full { S::LANES } else { t.last };
+                for _ in 0..channels / 4 {
+                    step!(x, 0);
+                    step!(x, 1);
+                    step!(x, 2);
+                    step!(x, 3);
+                    w = w.add(4 * VECS * S::LANES);
+                    x = x.add(4);
+                }
+                for _ in 0..channels % 4 {
+                    step!(x, 0);
+                    w = w.add(VECS * S::LANES);
+                    x = x.add(1);
+                }
+            }
+            unroll!(P < PIXELS, {
+                for (v, sum) in acc[P].into_iter().enumerate() {
+                    let at = P * S::LANES + v * t.out_block;
+                    let mut sum = sum;
+                    if !t.residual.is_null() {
+                        sum = s.add(sum, s.load_ptr(t.residual.add(at)));
+                    }
+                    s.store_ptr(t.out.add(at), t.activation.apply(s, sum));
+                }
+            });
+        }
+    }
+}
+
+/// A tile of `pixels` by `vectors`.
+///
+/// # Safety
+/// All operands can be accessed as `t` says.
+#[inline(always)]
+pub(super) unsafe fn tile<S: Simd, const SOURCE: bool>(
+    s: S,
+    count: usize,
+    vectors: usize,
+    t: &Tile<'_>,
+) {
+    macro_rules! by_pixels {
+        ($vecs:literal; $($pixels:literal)*) => {
+            match count {
+                $($pixels if const { $pixels <= pixels(S::ISA) } => {
+                    if const { $pixels <= pixels(S::ISA) } {
+                        s.call(TileKernel::<$pixels, $vecs, SOURCE>(t));
+                    }
+                })*
+                _ => debug_assert_eq!(count, 0),
+            }
+        };
+    }
+    debug_assert!(count <= pixels(S::ISA) && (1..=VECTORS).contains(&vectors));
+    if vectors == 2 {
+        by_pixels!(2; 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    } else {
+        by_pixels!(1; 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+}

@@ -1,0 +1,436 @@
+//! Winograd's F(4x4, 3x3): tiles of 6 x 6 pixels and the kernel are
+//! transformed so that 36 products of channels give 4 x 4 results (Lavin and
+//! Gray, "Fast Algorithms for Convolutional Neural Networks", 2015; points 0,
+//! 1, -1, 2, -2 and infinity).
+//!
+//!     Y = A' [(G g G') * (B' d B)] A
+//!
+//! A group of tiles is transformed, multiplied and transformed back by one
+//! task, so that it stays in the second-level cache; where there are fewer
+//! groups than threads, they share the output channels of a group.
+
+use super::tile::{Activation, Tile, VECTORS, tile, tiles};
+use super::weight::BlockedConvWeight;
+use super::{Conv2dShape, Epilogue, Shape};
+use crate::cache;
+use crate::isa::Isa;
+use crate::pool::{DisjointMut, parallel_for, threads_here};
+use crate::scratch::Scratch;
+use crate::simd::{Kernel, Simd, dispatch};
+use std::ops::Range;
+
+/// Pixels along a side of a transformed tile, and of its result.
+const SIDE: usize = 6;
+const OUT: usize = 4;
+pub(super) const PRODUCTS: usize = SIDE * SIDE;
+
+/// Whether it beats the direct kernel: fewer multiplications, for two
+/// transforms and larger weights.
+pub(super) fn pays(isa: Isa, shape: &Conv2dShape) -> bool {
+    let plain = shape.stride == [1, 1] && shape.dilation == [1, 1];
+    let three = shape.kernel_h == 3 && shape.kernel_w == 3;
+    if !plain || !three || shape.in_c < isa.lanes() || shape.out_c < isa.lanes() {
+        return false;
+    }
+    let (in_c, out_c) = (shape.in_c as f64, shape.out_c as f64);
+    let tiles = (shape.batch * shape.out_h().div_ceil(OUT) * shape.out_w().div_ceil(OUT)) as f64;
+    let pixels = (shape.batch * shape.out_plane()) as f64;
+    // In vector operations: products, transforms, and weights from memory.
+    let lanes = isa.lanes() as f64;
+    let products = tiles * PRODUCTS as f64 * in_c * out_c / lanes;
+    let transforms = tiles * (160.0 * in_c + 130.0 * out_c) / lanes;
+    let weights = |each: f64| each * in_c * out_c / lanes * WEIGHT_COST;
+    let winograd = products + transforms + weights(PRODUCTS as f64);
+    let direct = pixels * 9.0 * in_c * out_c / lanes + weights(9.0);
+    winograd < direct
+}
+
+/// Vector operations in the time in which a vector of weights arrives.
+const WEIGHT_COST: f64 = 5.0;
+
+/// B' d for the six values of a column or row.
+#[inline(always)]
+fn input<S: Simd>(s: S, d: [S::F; SIDE]) -> [S::F; SIDE] {
+    let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(5.0));
+    let even = s.fnma(four, d[2], d[4]);
+    let odd = s.fnma(four, d[1], d[3]);
+    let far_even = s.sub(d[4], d[2]);
+    let far_odd = s.mul(two, s.sub(d[3], d[1]));
+    [
+        s.add(s.fnma(five, d[2], s.mul(four, d[0])), d[4]),
+        s.add(even, odd),
+        s.sub(even, odd),
+        s.add(far_even, far_odd),
+        s.sub(far_even, far_odd),
+        s.add(s.fnma(five, d[3], s.mul(four, d[1])), d[5]),
+    ]
+}
+
+/// A' m for the six values of a column or row.
+#[inline(always)]
+fn output<S: Simd>(s: S, m: [S::F; SIDE]) -> [S::F; OUT] {
+    let (sum, difference) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+    let (far_sum, far_difference) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
+    [
+        s.add(s.add(m[0], sum), far_sum),
+        s.fma(s.splat(2.0), far_difference, difference),
+        s.fma(s.splat(4.0), far_sum, sum),
+        s.add(s.fma(s.splat(8.0), far_difference, difference), m[5]),
+    ]
+}
+
+/// G g for the three values of a column or row.
+#[inline(always)]
+fn kernel<S: Simd>(s: S, g: [S::F; 3]) -> [S::F; SIDE] {
+    let ends = s.add(g[0], g[2]);
+    let near = |sum| s.mul(s.splat(-1.0 / 6.0), sum);
+    let far_ends = s.fma(s.splat(1.0 / 24.0), g[0], s.mul(s.splat(1.0 / 6.0), g[2]));
+    let middle = s.mul(s.splat(1.0 / 12.0), g[1]);
+    [
+        s.mul(s.splat(0.25), g[0]),
+        near(s.add(ends, g[1])),
+        near(s.sub(ends, g[1])),
+        s.add(far_ends, middle),
+        s.sub(far_ends, middle),
+        g[2],
+    ]
+}
+
+/// \[in channel\]\[tap\]\[width\] to \[product\]\[in channel\]\[width\].
+struct Weights<'a> {
+    rows: &'a [f32],
+    in_c: usize,
+    width: usize,
+    to: &'a mut [f32],
+}
+
+impl Kernel for Weights<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let width = self.width;
+        for channel in 0..self.in_c {
+            for at in (0..width).step_by(S::LANES) {
+                let mut half = [[s.zero(); 3]; SIDE];
+                for x in 0..3 {
+                    let tap =
+                        |y: usize| s.load(&self.rows[(channel * 9 + y * 3 + x) * width + at..]);
+                    let column = kernel(s, [tap(0), tap(1), tap(2)]);
+                    for y in 0..SIDE {
+                        half[y][x] = column[y];
+                    }
+                }
+                for (y, row) in half.into_iter().enumerate() {
+                    for (x, value) in kernel(s, row).into_iter().enumerate() {
+                        let to = ((y * SIDE + x) * self.in_c + channel) * width + at;
+                        s.store(&mut self.to[to..], value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The transformed kernels of `width` output channels.
+pub(super) fn weights(isa: Isa, rows: &[f32], in_c: usize, width: usize, to: &mut [f32]) {
+    dispatch(
+        isa,
+        Weights {
+            rows,
+            in_c,
+            width,
+            to,
+        },
+    );
+}
+
+/// What all tasks share.
+struct Work<'a> {
+    isa: Isa,
+    shape: &'a Conv2dShape,
+    sizes: Shape,
+    /// Tiles down and across an image.
+    grid: [usize; 2],
+    x: &'a [f32],
+    weight: &'a [f32],
+    y: DisjointMut<'a, f32>,
+    epilogue: &'a Epilogue<'a>,
+}
+
+impl Work<'_> {
+    /// Image, and first row and column of the results of a tile.
+    fn place(&self, tile: usize) -> (usize, usize, usize) {
+        let [down, across] = self.grid;
+        let (x, rest) = (tile % across, tile / across);
+        (rest / down, rest % down * OUT, x * OUT)
+    }
+}
+
+/// Blocks `blocks` of the input of tiles `tiles`: v \[product\]\[block\]\[tile\].
+struct Input<'a> {
+    work: &'a Work<'a>,
+    tiles: Range<usize>,
+    blocks: Range<usize>,
+    v: *mut f32,
+}
+
+impl Kernel for Input<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Work { shape, sizes, .. } = self.work;
+        let count = self.tiles.len();
+        let plane = shape.in_plane() * S::LANES;
+        let [height, width] = [shape.in_h as isize, shape.in_w as isize];
+        for (t, tile) in self.tiles.clone().enumerate() {
+            let (image, y, x) = self.work.place(tile);
+            let (top, left) = (
+                y as isize - shape.pads[0] as isize,
+                x as isize - shape.pads[1] as isize,
+            );
+            let rows = (-top).max(0)..(height - top).clamp(0, SIDE as isize);
+            let columns = (-left).max(0)..(width - left).clamp(0, SIDE as isize);
+            let side = SIDE as isize;
+            let whole = rows == (0..side) && columns == (0..side);
+            for block in self.blocks.clone() {
+                let from = &self.work.x[(image * sizes.in_blocks + block) * plane..][..plane];
+                let at = |y: usize, x: usize| {
+                    let pixel = (top + y as isize) * width + left + x as isize;
+                    // SAFETY: only asked for pixels of the image.
+                    unsafe { s.load_ptr(from.as_ptr().offset(pixel * S::LANES as isize)) }
+                };
+                let mut half = [[s.zero(); SIDE]; SIDE];
+                for x in 0..SIDE {
+                    let mut d = [s.zero(); SIDE];
+                    if whole {
+                        for (y, d) in d.iter_mut().enumerate() {
+                            *d = at(y, x);
+                        }
+                    } else if columns.contains(&(x as isize)) {
+                        for (y, d) in d.iter_mut().enumerate() {
+                            if rows.contains(&(y as isize)) {
+                                *d = at(y, x);
+                            }
+                        }
+                    }
+                    let column = input(s, d);
+                    for y in 0..SIDE {
+                        half[y][x] = column[y];
+                    }
+                }
+                for (y, row) in half.into_iter().enumerate() {
+                    for (x, value) in input(s, row).into_iter().enumerate() {
+                        let product = (y * SIDE + x) * sizes.in_blocks + block;
+                        // SAFETY: `v` has room for all products.
+                        unsafe {
+                            let to = self.v.add((product * count + t) * S::LANES);
+                            s.store_ptr(to, value);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Pairs `pairs` of output blocks of tiles `tiles`.
+struct Products<'a> {
+    work: &'a Work<'a>,
+    tiles: Range<usize>,
+    pairs: Range<usize>,
+    v: *const f32,
+    places: &'a [u32],
+}
+
+impl Kernel for Products<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Work { sizes, shape, .. } = self.work;
+        let count = self.tiles.len();
+        let in_c = shape.in_c;
+        let product = sizes.in_blocks * count * S::LANES;
+        let line = VECTORS * count * S::LANES;
+        // [product][vector][tile]
+        let mut m = Scratch::take(PRODUCTS * line);
+        for pair in self.pairs.clone() {
+            let first = pair * VECTORS;
+            let vectors = VECTORS.min(sizes.out_blocks - first);
+            let width = vectors * S::LANES;
+            let weight = &self.work.weight[first * S::LANES * in_c * PRODUCTS..];
+            for i in 0..PRODUCTS {
+                for (at, pixels) in tiles(S::ISA, count) {
+                    // SAFETY: inside v and m.
+                    unsafe {
+                        let t = Tile {
+                            x: self.v.add(i * product + at * S::LANES),
+                            places: self.places,
+                            full: in_c / S::LANES,
+                            last: in_c % S::LANES,
+                            w: weight[i * in_c * width..].as_ptr(),
+                            out: m.as_mut_ptr().add(i * line + at * S::LANES),
+                            out_block: count * S::LANES,
+                            bias: std::ptr::null(),
+                            residual: std::ptr::null(),
+                            activation: Activation::NONE,
+                        };
+                        tile::<S, false>(s, pixels, vectors, &t);
+                    }
+                }
+            }
+            for v in 0..vectors {
+                for t in 0..count {
+                    let from = &m[(v * count + t) * S::LANES..];
+                    self.back(s, first + v, self.tiles.start + t, from, line);
+                }
+            }
+        }
+    }
+}
+
+impl Products<'_> {
+    /// The results of one tile and output block; products `line` apart.
+    #[inline(always)]
+    fn back<S: Simd>(&self, s: S, block: usize, tile: usize, m: &[f32], line: usize) {
+        let Work {
+            sizes,
+            shape,
+            epilogue,
+            ..
+        } = self.work;
+        let (image, top, left) = self.work.place(tile);
+        let mut half = [[s.zero(); SIDE]; OUT];
+        for x in 0..SIDE {
+            let mut d = [s.zero(); SIDE];
+            for (y, d) in d.iter_mut().enumerate() {
+                *d = s.load(&m[(y * SIDE + x) * line..]);
+            }
+            let column = output(s, d);
+            for y in 0..OUT {
+                half[y][x] = column[y];
+            }
+        }
+        let bias = epilogue.bias_at(block * S::LANES);
+        let bias = if bias.is_null() {
+            s.zero()
+        } else {
+            // SAFETY: a bias for every lane, checked by `forward`.
+            unsafe { s.load_ptr(bias) }
+        };
+        let (height, width) = (shape.out_h(), shape.out_w());
+        let start = (image * sizes.out_blocks + block) * sizes.plane;
+        for (y, row) in half.into_iter().enumerate().take(height - top) {
+            let row = output(s, row);
+            for (x, value) in row.into_iter().enumerate().take(width - left) {
+                let at = (start + (top + y) * width + left + x) * S::LANES;
+                let mut value = s.add(value, bias);
+                // SAFETY: inside y, which tasks write in different places.
+                unsafe {
+                    if let Some(residual) = epilogue.residual {
+                        value = s.add(value, s.load_ptr(residual.as_ptr().add(at)));
+                    }
+                    let to = self.work.y.as_mut_ptr().add(at);
+                    s.store_ptr(to, epilogue.activation.apply(s, value));
+                }
+            }
+        }
+    }
+}
+
+/// Tiles of a group: as many as let its transformed input stay in half of the
+/// second-level cache, at least two of the largest micro-tiles.
+fn group(isa: Isa, in_blocks: usize) -> usize {
+    let pixels = super::tile::pixels(isa);
+    let each = PRODUCTS * in_blocks * isa.lanes() * size_of::<f32>();
+    let fit = cache::l2() / 2 / each;
+    (fit / pixels).clamp(2, 8) * pixels
+}
+
+pub(super) fn forward(
+    shape: &Conv2dShape,
+    x: &[f32],
+    weight: &BlockedConvWeight,
+    y: &mut [f32],
+    epilogue: &Epilogue<'_>,
+) {
+    let isa = weight.isa();
+    let sizes = Shape::new(isa, shape);
+    let grid = [shape.out_h().div_ceil(OUT), shape.out_w().div_ceil(OUT)];
+    let all = shape.batch * grid[0] * grid[1];
+    let lanes = isa.lanes();
+    let (in_blocks, out_blocks) = (sizes.in_blocks, sizes.out_blocks);
+    let pairs = out_blocks.div_ceil(VECTORS);
+    let work = Work {
+        isa,
+        shape,
+        sizes,
+        grid,
+        x,
+        weight: weight.data(),
+        y: DisjointMut::new(y),
+        epilogue,
+    };
+    let most = group(isa, in_blocks);
+    let groups = all.div_ceil(most);
+    let part = |i: usize| all * i / groups..all * (i + 1) / groups;
+    let places =
+        |count: usize| -> Vec<u32> { (0..in_blocks).map(|b| (b * count * lanes) as u32).collect() };
+    let len = |count: usize| PRODUCTS * in_blocks * count * lanes;
+    let threads = threads_here();
+    if threads == 1 || groups >= 2 * threads {
+        parallel_for(groups, &|i| {
+            let tiles = part(i);
+            let mut v = Scratch::take(len(tiles.len()));
+            work.transform(tiles.clone(), 0..in_blocks, v.as_mut_ptr());
+            work.multiply(tiles.clone(), 0..pairs, v.as_ptr(), &places(tiles.len()));
+        });
+        return;
+    }
+    for i in 0..groups {
+        let tiles = part(i);
+        let mut v = Scratch::take(len(tiles.len()));
+        let shared = DisjointMut::new(&mut v);
+        let places = places(tiles.len());
+        let cuts = (4 * threads).min(in_blocks);
+        parallel_for(cuts, &|cut| {
+            let blocks = in_blocks * cut / cuts..in_blocks * (cut + 1) / cuts;
+            work.transform(tiles.clone(), blocks, shared.as_mut_ptr());
+        });
+        let cuts = (4 * threads).min(pairs);
+        parallel_for(cuts, &|cut| {
+            let pairs = pairs * cut / cuts..pairs * (cut + 1) / cuts;
+            work.multiply(tiles.clone(), pairs, shared.as_mut_ptr(), &places);
+        });
+    }
+}
+
+impl Work<'_> {
+    /// Tasks write different blocks of `v`, which has room for all.
+    fn transform(&self, tiles: Range<usize>, blocks: Range<usize>, v: *mut f32) {
+        dispatch(
+            self.isa,
+            Input {
+                work: self,
+                tiles,
+                blocks,
+                v,
+            },
+        );
+    }
+
+    fn multiply(&self, tiles: Range<usize>, pairs: Range<usize>, v: *const f32, places: &[u32]) {
+        dispatch(
+            self.isa,
+            Products {
+                work: self,
+                tiles,
+                pairs,
+                v,
+                places,
+            },
+        );
+    }
+}
