@@ -7,7 +7,7 @@ use crate::error::{from_py, run};
 use crate::numpy_arrays::{descr, dtype_of, numpy, plain, view_of};
 use crate::tensor::{PyTensor, shape_tuple};
 use lamina_core::gpu::kernels::{ElementCode, elementwise};
-use lamina_core::op::{Gradient, Lowered, Strides, Vjp};
+use lamina_core::op::{Blocked, Gradient, Lowered, Strides, Vjp};
 use lamina_core::{
     Attrs, Class, CpuCall, CpuOperand, DType, Error, GpuCall, Meta, Op, Result, Tensor, Value,
 };
@@ -235,6 +235,10 @@ impl Op for PythonOp {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

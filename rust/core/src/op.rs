@@ -103,6 +103,17 @@ impl Vjp<'_> {
     }
 }
 
+/// How an op runs on images in the blocked layout
+/// ([`lamina_kernels::blocked`]) of the CPU's kernels.
+pub struct Blocked {
+    /// Does the same on blocks, and gives its result in blocks.
+    pub op: OpRef,
+    /// The first so many inputs are taken in blocks, the others as they are.
+    pub images: usize,
+    /// The layout is worth choosing for its sake, not only worth keeping.
+    pub gains: bool,
+}
+
 /// GPU kernels for one node, or why there are none (it then runs on the CPU,
 /// visibly).
 pub enum Lowered {
@@ -110,7 +121,7 @@ pub enum Lowered {
     Unsupported(String),
 }
 
-pub trait Op: fmt::Debug + Send + Sync + 'static {
+pub trait Op: std::any::Any + fmt::Debug + Send + Sync {
     /// The op's stem, as in `conv2d`; plugins' names are `namespace.name`.
     fn name(&self) -> &str;
 
@@ -131,6 +142,10 @@ pub trait Op: fmt::Debug + Send + Sync + 'static {
 
     /// How input `index` may lie for this op's kernels, on either device.
     fn strides(&self, index: usize) -> Strides;
+
+    /// Its twin for images (batch, channels, height, width) that lie in
+    /// blocks; None where there is none.
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked>;
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()>;
 

@@ -5,7 +5,9 @@ use super::views;
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::resolve_axis;
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient};
+use crate::op::{
+    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient,
+};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::{Isa, Number};
 
@@ -78,6 +80,10 @@ impl Op for ArgExtreme {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -5,9 +5,10 @@ use crate::attrs::ToAttr;
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::{contiguous_strides, resolve_axis};
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp};
 use crate::promote::promote;
-use crate::{Attrs, Error, Result, Tensor, params};
+use crate::{Attrs, DType, Error, Result, Tensor, params};
+use lamina_kernels::Isa;
 
 params! {
     /// Tensors of equal shapes, but for the axis `dim`, along which they follow
@@ -77,6 +78,27 @@ impl Op for Concat {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    /// Whole blocks follow each other; only the last tensor's last block may
+    /// be part empty.
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let lanes = Isa::current().lanes();
+        let [first @ .., _] = inputs else {
+            return None;
+        };
+        let whole = |x: &&Meta| x.shape.len() == 4 && x.shape[1].is_multiple_of(lanes);
+        let images = inputs.len();
+        let fits = resolve_axis("concat", self.dim, inputs[0].shape.len()).ok()? == 1
+            && inputs
+                .iter()
+                .all(|x| x.dtype == DType::F32 && x.shape.len() == 4)
+            && first.iter().all(whole);
+        fits.then(|| Blocked {
+            op: OpRef::new(Concat { dim: 1 }),
+            images,
+            gains: false,
+        })
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

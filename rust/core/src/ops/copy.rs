@@ -4,7 +4,7 @@
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::contiguous_strides;
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, Result, Tensor, params};
 
 params! {
@@ -42,6 +42,10 @@ impl Op for Copy {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Any
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

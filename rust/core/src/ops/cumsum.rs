@@ -4,7 +4,9 @@ use super::elementwise::cast;
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::resolve_axis;
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype};
+use crate::op::{
+    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+};
 use crate::{Attrs, DType, Result, Tensor, params};
 use lamina_kernels::Number;
 
@@ -71,6 +73,10 @@ impl Op for Cumsum {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

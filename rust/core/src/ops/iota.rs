@@ -2,7 +2,7 @@
 
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_on;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
 use crate::{Attrs, DType, Device, Error, Result, Tensor, params};
 use lamina_gpu::kernels::{ElementCode, elementwise};
 
@@ -40,6 +40,10 @@ impl Op for Iota {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Any
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

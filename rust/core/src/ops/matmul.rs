@@ -4,7 +4,7 @@ use super::{reduce, views};
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::broadcast;
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, DType, Error, Layout, Result, Tensor, params};
 use lamina_kernels::Isa;
 use lamina_kernels::matmul::{MatRef, PackedRhs, Rhs, matmul_f32_batched, matmul_generic};
@@ -92,6 +92,10 @@ impl Op for Matmul {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Forward
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -19,6 +19,7 @@ pub mod padding;
 pub mod pool2d;
 pub mod random;
 pub mod reduce;
+pub mod reorder;
 pub mod resize;
 pub mod scatter_slice;
 pub mod softmax;

@@ -5,7 +5,7 @@ use super::views::{self, Slice};
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::contiguous_strides;
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, Error, Result, Tensor, params};
 
 params! {
@@ -88,6 +88,10 @@ impl Op for Pad {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Any
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -6,7 +6,8 @@ use super::elementwise as e;
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
 use crate::op::{
-    Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient, want_dtype,
+    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient,
+    want_dtype,
 };
 use crate::{Attrs, DType, Device, Error, Result, Tensor, params};
 use lamina_kernels::philox;
@@ -94,6 +95,10 @@ impl Op for Random {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -5,7 +5,7 @@ use super::views;
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::resolve_axes;
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_gpu::kernels as gpu;
 use lamina_kernels::Func;
@@ -128,6 +128,26 @@ impl Op for Reduce {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    /// Over height and width, which keep their places.
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let [x] = inputs else { return None };
+        let fits = x.shape.len() == 4
+            && x.dtype == DType::F32
+            && self.axes.keepdim
+            && self.resolved(4).ok()? == [2, 3];
+        fits.then(|| Blocked {
+            op: OpRef::new(Reduce {
+                kind: self.kind,
+                axes: Axes {
+                    dim: Some(vec![2, 3]),
+                    keepdim: true,
+                },
+            }),
+            images: 1,
+            gains: false,
+        })
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -3,7 +3,9 @@
 use super::elementwise::cast;
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype};
+use crate::op::{
+    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_gpu::kernels::AxisTable;
 use lamina_kernels::Float;
@@ -226,6 +228,10 @@ impl Op for Resize {
         Strides::Contiguous
     }
 
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
+    }
+
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let [rows, columns] = self.taps(call.shape(0))?;
         let (count, taps) = (planes(call.shape(0)), [&rows, &columns]);
@@ -320,6 +326,10 @@ impl Op for ResizeBackward {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

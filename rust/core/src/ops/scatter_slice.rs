@@ -5,7 +5,7 @@ use super::views::{Slice, region};
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::contiguous_strides;
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, Error, Result, Tensor, params};
 
 params! {
@@ -76,6 +76,10 @@ impl Op for ScatterSlice {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Any
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

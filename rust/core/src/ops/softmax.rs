@@ -7,7 +7,7 @@ use crate::call::{CpuCall, GpuCall};
 use crate::layout::resolve_axis;
 use crate::node::record_one;
 use crate::op::{
-    Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+    Blocked, Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
 use crate::{Attrs, DType, Result, Tensor, params};
 use lamina_kernels::{Func, Isa, softmax as kernel};
@@ -91,6 +91,10 @@ impl Op for Softmax {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

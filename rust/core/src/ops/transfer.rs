@@ -3,7 +3,7 @@
 
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_on;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, Device, Error, Result, Tensor};
 
 #[derive(Debug)]
@@ -42,6 +42,10 @@ impl Op for Transfer {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, _call: &mut CpuCall<'_>) -> Result<()> {

@@ -7,7 +7,8 @@ use crate::call::{CpuCall, GpuCall};
 use crate::layout::{checked_len, contiguous_strides, resolve_axes, resolve_axis};
 use crate::node::record_one;
 use crate::op::{
-    Class, Gradient, Lowered, Meta, Op, OpRef, Strides, ViewRule, Vjp, arity, view_is_not_run,
+    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, ViewRule, Vjp, arity,
+    view_is_not_run,
 };
 use crate::{Attrs, Error, Layout, Result, Tensor, params};
 
@@ -42,6 +43,9 @@ macro_rules! view_op {
             }
             fn strides(&self, _index: usize) -> Strides {
                 Strides::Any
+            }
+            fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+                None
             }
             fn cpu(&self, _call: &mut CpuCall<'_>) -> Result<()> {
                 Err(view_is_not_run(self))

@@ -1,6 +1,7 @@
 //! The planner: a graph compiled for its devices.  Each pass is one file and
 //! does one thing; [`Plan::build`] is the list of them.
 
+mod blocked;
 pub(crate) mod capture;
 mod cpu;
 mod cse;
@@ -98,6 +99,7 @@ impl Plan {
         let mut fallbacks = fuse::place(&mut graph);
         fuse::fuse(&mut graph);
         epilogue::epilogue(&mut graph);
+        blocked::blocked(&mut graph)?;
         let placed = layout::layout(&mut graph)?;
         let donated = donate::donate(&mut graph, &placed);
         let scalars = schedule::scalar_slots(&graph);

@@ -8,7 +8,7 @@ use crate::pool::DisjointMut;
 use crate::simd::{Kernel, Simd, dispatch};
 
 /// Counted taps of each output row, and of each output column.
-fn counts(shape: &Pool2dShape, include_pad: bool) -> [Vec<usize>; 2] {
+pub(super) fn counts(shape: &Pool2dShape, include_pad: bool) -> [Vec<usize>; 2] {
     let [top, left, bottom, right] = shape.pads;
     let count = |axis: usize, out: usize, before: usize, len: usize, after: usize| {
         let (pad, len) = if include_pad {
@@ -31,7 +31,7 @@ fn counts(shape: &Pool2dShape, include_pad: bool) -> [Vec<usize>; 2] {
 
 /// 1 / (rows x columns); 0 for a window without a counted tap.
 #[inline(always)]
-fn weight<T: Float>(rows: usize, columns: usize) -> T {
+pub(super) fn weight<T: Float>(rows: usize, columns: usize) -> T {
     match rows * columns {
         0 => T::ZERO,
         n => T::ONE / T::from_f64(n as f64),

@@ -1,6 +1,6 @@
 use super::{
-    Pool2dShape, average_pool2d, average_pool2d_backward, max_pool2d, max_pool2d_backward,
-    max_pool2d_backward_indices,
+    Pool2dShape, Pooling, average_pool2d, average_pool2d_backward, max_pool2d, max_pool2d_backward,
+    max_pool2d_backward_indices, pool2d_blocked,
 };
 use crate::isa::Isa;
 
@@ -195,7 +195,72 @@ fn nan_wins_and_padding_alone_is_lowest() {
         max_pool2d(Isa::current(), &s, &x, &mut y, indices);
         assert!(y[0] == 1.0 && y[1].is_nan() && y[2] == 2.0 && y[3] == f32::NEG_INFINITY);
     }
+    for isa in Isa::available() {
+        let spread = |v: &[f32]| {
+            v.iter()
+                .flat_map(|v| vec![*v; isa.lanes()])
+                .collect::<Vec<_>>()
+        };
+        // NaN wins over what comes before and after it.
+        for (kernel, want) in [
+            ([1, 1], [1.0, f32::NAN, 2.0, f32::NEG_INFINITY]),
+            ([1, 2], [f32::NAN, f32::NAN, 2.0, f32::NEG_INFINITY]),
+        ] {
+            let mut y = vec![0.0; 4 * isa.lanes()];
+            pool2d_blocked(
+                isa,
+                &Pool2dShape { kernel, ..s },
+                Pooling::Max,
+                &spread(&x),
+                &mut y,
+            );
+            let same = |(y, want): (&f32, f32)| {
+                y.to_bits() == want.to_bits() || (y.is_nan() && want.is_nan())
+            };
+            assert!(y.iter().zip(spread(&want)).all(same));
+        }
+    }
     let mut indices = [0i64; 4];
     max_pool2d(Isa::current(), &s, &x, &mut [0.0; 4], Some(&mut indices));
     assert_eq!(indices, [0, 1, 2, -1]);
+}
+
+#[test]
+fn blocks_are_pooled_as_planes() {
+    for s in shapes() {
+        for isa in Isa::available() {
+            let lanes = isa.lanes();
+            // A plane of the windows' list is a lane of a block here.
+            let n = s.in_h * s.in_w * lanes;
+            let block = Pool2dShape { planes: 1, ..s };
+            let x: Vec<f32> = (0..s.planes).flat_map(|p| noise(n, p as u64)).collect();
+            let len = s.out_h * s.out_w * lanes;
+            let pool = |pooling| {
+                let mut y = vec![f32::NAN; len * s.planes];
+                pool2d_blocked(isa, &s, pooling, &x, &mut y);
+                y
+            };
+            let largest = pool(Pooling::Max);
+            let average = pool(Pooling::Average {
+                count_include_pad: false,
+            });
+            let padded = pool(Pooling::Average {
+                count_include_pad: true,
+            });
+            for (i, (taps, counted)) in windows(&block).into_iter().enumerate() {
+                for p in 0..s.planes {
+                    for lane in 0..lanes {
+                        let at = p * len + i * lanes + lane;
+                        let x = || taps.iter().map(|t| x[p * n + t * lanes + lane]);
+                        let sum: f64 = x().map(f64::from).sum();
+                        assert_eq!(largest[at], x().fold(f32::MIN, f32::max), "{s:?}");
+                        let near =
+                            |y: f32, count: usize| (f64::from(y) - sum / count as f64).abs() < 2e-5;
+                        assert!(near(average[at], taps.len()), "{s:?}");
+                        assert!(near(padded[at], counted), "{s:?}");
+                    }
+                }
+            }
+        }
+    }
 }

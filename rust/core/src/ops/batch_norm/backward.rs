@@ -4,7 +4,7 @@
 use super::{check_rows, dims};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::set_grad_enabled;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, Strides, Vjp, arity};
 use crate::ops::{composed, views};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::{Isa, batch_norm as kernel};
@@ -84,6 +84,10 @@ impl Op for BatchNormBackward {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -12,7 +12,7 @@ use super::{elementwise as e, views};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_op;
 use crate::op::{
-    Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+    Blocked, Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::{Isa, batch_norm as kernel};
@@ -124,6 +124,10 @@ impl Op for BatchNorm {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

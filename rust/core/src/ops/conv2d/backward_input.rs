@@ -4,7 +4,7 @@
 use super::{Conv2d, add_channel_bias, backward_weight, check_dtypes, flops_of};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::ops::elementwise as e;
 use crate::ops::padding::Padding;
 use crate::{Attrs, DType, Error, Result, Tensor, params};
@@ -102,6 +102,10 @@ impl Op for Conv2dBackwardInput {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

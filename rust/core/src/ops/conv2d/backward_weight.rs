@@ -3,7 +3,7 @@
 use super::{Conv2d, backward_input, check_dtypes, flops_of};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::ops::padding::Padding;
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::conv2d::Conv2dShape;
@@ -107,6 +107,10 @@ impl Op for Conv2dBackwardWeight {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

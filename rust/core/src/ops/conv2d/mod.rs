@@ -8,6 +8,7 @@
 
 mod backward_input;
 mod backward_weight;
+pub mod blocked;
 
 pub use backward_input::{Conv2dBackwardInput, conv_transpose2d};
 pub use backward_weight::Conv2dBackwardWeight;
@@ -17,7 +18,7 @@ use super::{elementwise as e, views};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
 use crate::op::{
-    Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+    Blocked, Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::conv2d::{Conv2dShape, ConvWeight, PackedConvWeight};
@@ -165,6 +166,10 @@ impl Op for Conv2d {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        blocked::twin(self, inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

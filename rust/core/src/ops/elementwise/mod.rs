@@ -10,7 +10,7 @@ pub use record::*;
 pub use wgsl::{epilogue, lower_chain, not_on_gpu};
 
 use crate::call::{CpuCall, GpuCall};
-use crate::op::{Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp};
 use crate::{Attr, Attrs, DType, Error, Result, Tensor};
 use lamina_kernels::Func;
 
@@ -161,6 +161,10 @@ impl Op for Elementwise {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Any
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -2,13 +2,14 @@
 //! linear.
 
 use super::super::padding::{Padding, Window};
-use super::Sizes;
+use super::{Sizes, blocked};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
 use crate::op::{
-    Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+    Blocked, Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
 use crate::{Attrs, DType, Error, Result, Tensor, params};
+use lamina_kernels::pool2d::Pooling;
 use lamina_kernels::{Isa, pool2d as kernel};
 
 params! {
@@ -41,15 +42,18 @@ const NAME: &str = "avg_pool2d";
 const BACKWARD: &str = "avg_pool2d_backward";
 
 impl AvgPool2d {
-    fn sizes(&self, op: &str, x: &[usize]) -> Result<Sizes> {
-        let window = Window {
+    fn window(&self) -> Window {
+        Window {
             kernel: self.kernel_size,
             stride: self.stride.unwrap_or(self.kernel_size),
             dilation: self.dilation,
             padding: self.padding.clone(),
             ceil_mode: self.ceil_mode,
-        };
-        Sizes::of(op, &window, x)
+        }
+    }
+
+    fn sizes(&self, op: &str, x: &[usize]) -> Result<Sizes> {
+        Sizes::of(op, &self.window(), x)
     }
 }
 
@@ -95,6 +99,15 @@ impl Op for AvgPool2d {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let count_include_pad = self.count_include_pad;
+        blocked::twin(
+            self.window(),
+            Pooling::Average { count_include_pad },
+            inputs,
+        )
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
@@ -179,6 +192,10 @@ impl Op for AvgPool2dBackward {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

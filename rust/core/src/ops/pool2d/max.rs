@@ -3,13 +3,14 @@
 
 use super::super::padding::{Padding, Window};
 use super::super::{elementwise as e, gather, views};
-use super::Sizes;
+use super::{Sizes, blocked};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::{record_one, record_op};
 use crate::op::{
-    Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+    Blocked, Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
 use crate::{Attrs, DType, Error, Result, Tensor, params};
+use lamina_kernels::pool2d::Pooling;
 use lamina_kernels::{Func, Isa, pool2d as kernel};
 
 params! {
@@ -30,15 +31,18 @@ const NAME: &str = "max_pool2d";
 const BACKWARD: &str = "max_pool2d_backward";
 
 impl MaxPool2d {
-    fn sizes(&self, op: &str, x: &[usize]) -> Result<Sizes> {
-        let window = Window {
+    fn window(&self) -> Window {
+        Window {
             kernel: self.kernel_size,
             stride: self.stride.unwrap_or(self.kernel_size),
             dilation: self.dilation,
             padding: self.padding.clone(),
             ceil_mode: self.ceil_mode,
-        };
-        Sizes::of(op, &window, x)
+        }
+    }
+
+    fn sizes(&self, op: &str, x: &[usize]) -> Result<Sizes> {
+        Sizes::of(op, &self.window(), x)
     }
 }
 
@@ -86,6 +90,11 @@ impl Op for MaxPool2d {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let window = (!self.return_indices).then(|| self.window())?;
+        blocked::twin(window, Pooling::Max, inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
@@ -192,6 +201,10 @@ impl Op for MaxPool2dBackward {
 
     fn strides(&self, _index: usize) -> Strides {
         Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

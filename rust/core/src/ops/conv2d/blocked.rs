@@ -1,0 +1,170 @@
+//! Convolution on images in the blocked layout: the planner's twin of
+//! [`Conv2d`], with a bias, a residual and an activation of its own.
+
+use super::{Conv2d, flops_of};
+use crate::call::{CpuCall, GpuCall};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
+use crate::{Attrs, DType, Error, Result, Tensor};
+use lamina_kernels::conv2d::Conv2dShape;
+use lamina_kernels::conv2d::blocked::{
+    Activation, Algorithm, BlockedConvWeight, Epilogue, forward,
+};
+use lamina_kernels::{Isa, blocked};
+
+/// Inputs: x (in blocks, but plain for [`Algorithm::Stem`]), weight, then if
+/// said bias (out channels, filled up to blocks) and residual (as the result).
+#[derive(Clone, Debug)]
+pub struct Conv2dBlocked {
+    form: Conv2d,
+    algorithm: Algorithm,
+    pub bias: bool,
+    pub residual: bool,
+    pub activation: Activation,
+}
+
+/// For float32 images where there is a kernel.
+pub(super) fn twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blocked> {
+    let [x, w] = inputs else { return None };
+    if x.dtype != DType::F32 || w.dtype != DType::F32 {
+        return None;
+    }
+    let sizes = form.sizes("conv2d", &x.shape, &w.shape).ok()?;
+    if sizes.output_len() == 0 || sizes.weight_len() == 0 {
+        return None;
+    }
+    let isa = Isa::current();
+    let stem = Algorithm::choose(isa, &sizes, false);
+    let algorithm = stem.or_else(|| Algorithm::choose(isa, &sizes, true))?;
+    Some(Blocked {
+        op: OpRef::new(Conv2dBlocked {
+            form: form.clone(),
+            algorithm,
+            bias: false,
+            residual: false,
+            activation: Activation::NONE,
+        }),
+        images: usize::from(algorithm != Algorithm::Stem),
+        gains: true,
+    })
+}
+
+impl Conv2dBlocked {
+    fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape> {
+        let plain = match x {
+            &[batch, _, height, width, _] => {
+                vec![batch, w[1] * self.form.groups, height, width]
+            }
+            x => x.to_vec(),
+        };
+        self.form.sizes("conv2d", &plain, w)
+    }
+}
+
+impl Op for Conv2dBlocked {
+    fn name(&self) -> &str {
+        "conv2d"
+    }
+
+    fn params(&self) -> Attrs {
+        let Activation { slope, lo, hi } = self.activation;
+        let mut attrs = Attrs::new().with("algorithm", self.algorithm.name());
+        attrs.0.extend(self.form.to_attrs().0);
+        attrs
+            .with("bias", self.bias)
+            .with("residual", self.residual)
+            .with("slope", slope.map(f64::from))
+            .with("lo", f64::from(lo))
+            .with("hi", f64::from(hi))
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
+        let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape)?;
+        let isa = Isa::current();
+        let shape = [
+            sizes.batch,
+            blocked::blocks(isa, sizes.out_c),
+            sizes.out_h(),
+            sizes.out_w(),
+            isa.lanes(),
+        ];
+        Ok(vec![Meta::new(DType::F32, shape)])
+    }
+
+    fn gradient(&self) -> Gradient {
+        Gradient::None("the planner makes it, after gradients")
+    }
+
+    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
+        Err(no_gradient(self))
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Product
+    }
+
+    fn strides(&self, _index: usize) -> Strides {
+        Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
+    }
+
+    fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
+        let sizes = self.sizes(call.shape(0), call.shape(1))?;
+        let isa = Isa::current();
+        let w = call.slice::<f32>(1)?;
+        let weight = call.packed(1, packing(isa, self.algorithm), || {
+            BlockedConvWeight::new(isa, self.algorithm, &sizes, w)
+        });
+        let (x, y) = (call.slice(0)?, call.out(0)?);
+        let bias = if self.bias {
+            Some(call.slice(2)?)
+        } else {
+            None
+        };
+        let residual = if self.residual {
+            Some(call.slice(2 + usize::from(self.bias))?)
+        } else {
+            None
+        };
+        call.with_tail(|tail| {
+            let epilogue = Epilogue {
+                bias,
+                residual,
+                activation: self.activation,
+                tail,
+            };
+            forward(&sizes, x, &weight, y, &epilogue);
+        });
+        Ok(())
+    }
+
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        Err(Error::internal(format!(
+            "{}: blocks are a layout of the CPU's",
+            call.op
+        )))
+    }
+
+    fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
+        self.sizes(&inputs[0].shape, &inputs[1].shape)
+            .map_or(0, |s| flops_of(&s))
+    }
+}
+
+/// The name of a packing; one serves every image size.
+fn packing(isa: Isa, algorithm: Algorithm) -> &'static str {
+    macro_rules! names {
+        ($($algorithm:ident: $name:literal),*) => {
+            match (isa, algorithm) {
+                $(
+                    (Isa::Portable, Algorithm::$algorithm) => concat!("conv2d.portable.", $name),
+                    (Isa::Avx2, Algorithm::$algorithm) => concat!("conv2d.avx2.", $name),
+                    (Isa::Avx512, Algorithm::$algorithm) => concat!("conv2d.avx512.", $name),
+                )*
+            }
+        };
+    }
+    names!(Stem: "stem", Direct: "direct", Pointwise: "pointwise", Winograd: "winograd", Depthwise: "depthwise")
+}

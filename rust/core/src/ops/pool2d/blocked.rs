@@ -1,0 +1,106 @@
+//! Pooling of images in the blocked layout: the planner's twin of both kinds.
+
+use super::super::padding::Window;
+use super::Sizes;
+use crate::call::{CpuCall, GpuCall};
+use crate::op::{
+    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient,
+};
+use crate::{Attrs, DType, Error, Result, Tensor};
+use lamina_kernels::Isa;
+use lamina_kernels::pool2d::{Pool2dShape, Pooling, pool2d_blocked};
+
+#[derive(Debug)]
+struct Pool2dBlocked {
+    window: Window,
+    pooling: Pooling,
+}
+
+/// For one float32 image.
+pub(super) fn twin(window: Window, pooling: Pooling, inputs: &[&Meta]) -> Option<Blocked> {
+    let [x] = inputs else { return None };
+    (x.dtype == DType::F32).then(|| Blocked {
+        op: OpRef::new(Pool2dBlocked { window, pooling }),
+        images: 1,
+        gains: false,
+    })
+}
+
+impl Pool2dBlocked {
+    /// Of x (batch, blocks, height, width, lanes).
+    fn sizes(&self, x: &[usize]) -> Result<Sizes> {
+        Sizes::of(self.name(), &self.window, &x[..4])
+    }
+}
+
+impl Op for Pool2dBlocked {
+    fn name(&self) -> &str {
+        match self.pooling {
+            Pooling::Max => "max_pool2d",
+            Pooling::Average { .. } => "avg_pool2d",
+        }
+    }
+
+    fn params(&self) -> Attrs {
+        let attrs = Attrs::new()
+            .with("layout", "blocked")
+            .with("kernel_size", self.window.kernel)
+            .with("stride", self.window.stride)
+            .with("padding", self.window.padding.clone())
+            .with("dilation", self.window.dilation)
+            .with("ceil_mode", self.window.ceil_mode);
+        match self.pooling {
+            Pooling::Max => attrs,
+            Pooling::Average { count_include_pad } => {
+                attrs.with("count_include_pad", count_include_pad)
+            }
+        }
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
+        let [x] = arity(self, inputs)?;
+        let mut shape = self.sizes(&x.shape)?.output.to_vec();
+        shape.push(x.shape[4]);
+        Ok(vec![Meta::new(x.dtype, shape)])
+    }
+
+    fn gradient(&self) -> Gradient {
+        Gradient::None("the planner makes it, after gradients")
+    }
+
+    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
+        Err(no_gradient(self))
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Compute
+    }
+
+    fn strides(&self, _index: usize) -> Strides {
+        Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
+    }
+
+    fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
+        let shape: Pool2dShape = self.sizes(call.shape(0))?.shape;
+        let (x, y) = (call.slice(0)?, call.out(0)?);
+        pool2d_blocked(Isa::current(), &shape, self.pooling, x, y);
+        Ok(())
+    }
+
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        Err(Error::internal(format!(
+            "{}: blocks are a layout of the CPU's",
+            call.op
+        )))
+    }
+
+    fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
+        let lanes = inputs[0].shape[4] as u64;
+        self.sizes(&inputs[0].shape)
+            .map_or(0, |s| s.flops() * lanes)
+    }
+}

@@ -1,0 +1,103 @@
+//! Images into the blocked layout and back ([`lamina_kernels::blocked`]): what
+//! the planner puts at the borders of a blocked region.
+
+use crate::call::{CpuCall, GpuCall};
+use crate::op::{
+    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient,
+};
+use crate::{Attrs, Error, Result, Tensor, params};
+use lamina_kernels::{Isa, blocked};
+
+params! {
+    /// (batch, channels, height, width) into blocks, or out of them.
+    pub struct Reorder {
+        channels: usize,
+        to_blocks: bool,
+    }
+}
+
+/// The shape of an image in blocks.
+pub fn blocked_shape(shape: &[usize]) -> Option<Vec<usize>> {
+    let &[batch, channels, height, width] = shape else {
+        return None;
+    };
+    let isa = Isa::current();
+    let blocks = blocked::blocks(isa, channels);
+    Some(vec![batch, blocks, height, width, isa.lanes()])
+}
+
+impl Reorder {
+    pub fn op(channels: usize, to_blocks: bool) -> OpRef {
+        OpRef::new(Reorder {
+            channels,
+            to_blocks,
+        })
+    }
+}
+
+impl Op for Reorder {
+    fn name(&self) -> &str {
+        "reorder"
+    }
+
+    fn params(&self) -> Attrs {
+        self.to_attrs()
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
+        let [x] = arity(self, inputs)?;
+        let shape = match (self.to_blocks, &x.shape[..]) {
+            (true, shape) => blocked_shape(shape),
+            (false, &[batch, _, height, width, _]) => {
+                Some(vec![batch, self.channels, height, width])
+            }
+            _ => None,
+        };
+        let shape =
+            shape.ok_or_else(|| Error::internal(format!("reorder: {:?} is no image", x.shape)))?;
+        Ok(vec![Meta::new(x.dtype, shape)])
+    }
+
+    fn gradient(&self) -> Gradient {
+        Gradient::None("the planner makes it, after gradients")
+    }
+
+    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
+        Err(no_gradient(self))
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Compute
+    }
+
+    fn strides(&self, _index: usize) -> Strides {
+        Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
+    }
+
+    fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
+        let shape = call.shape(0);
+        let sizes = [shape[0], self.channels, shape[2] * shape[3]];
+        let (x, y) = (call.slice(0)?, call.out(0)?);
+        if self.to_blocks {
+            blocked::to_blocked(Isa::current(), sizes, x, y);
+        } else {
+            blocked::from_blocked(Isa::current(), sizes, x, y);
+        }
+        Ok(())
+    }
+
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        Err(Error::internal(format!(
+            "{}: blocks are a layout of the CPU's",
+            call.op
+        )))
+    }
+
+    fn flops(&self, _inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,431 @@
+//! The blocked layout of images, where it pays: regions of convolutions and
+//! of what stands between them get twins that work on blocks; only a
+//! region's borders are reordered.  Runs after the epilogues are fused, of
+//! which a blocked convolution takes bias, residual and activation into its
+//! registers.
+
+use super::graph::{Graph, Id, Node, Origin, Tail, Work};
+use crate::op::{Blocked, Meta, OpRef};
+use crate::ops::conv2d::blocked::Conv2dBlocked;
+use crate::ops::reorder::{Reorder, blocked_shape};
+use crate::{DType, Device, Result, Value};
+use lamina_kernels::conv2d::blocked::Activation;
+use lamina_kernels::{Chain, Func, Instr, Isa, Reg, blocked};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Arithmetic that a blocked convolution saves, of its own, against the
+/// bytes that a reorder moves: operations for a byte.
+const FLOPS_PER_BYTE: f64 = 4.0;
+const SAVED: f64 = 0.3;
+
+pub fn blocked(graph: &mut Graph) -> Result<()> {
+    let twins = choose(graph);
+    if twins.iter().all(Option::is_none) {
+        return Ok(());
+    }
+    rewrite(graph, twins)
+}
+
+/// A node's part in a region.
+struct Twin {
+    /// None: the elementwise program itself.
+    op: Option<OpRef>,
+    /// Which inputs are taken in blocks.
+    images: Vec<bool>,
+    /// Inputs of the op, before those of its tail.
+    own: usize,
+    gain: f64,
+}
+
+/// Twins of the nodes of regions that gain.
+fn choose(graph: &Graph) -> Vec<Option<Twin>> {
+    let makers = graph.makers();
+    let mut twins: Vec<Option<Twin>> = Vec::with_capacity(graph.nodes.len());
+    let mut region: Vec<usize> = Vec::with_capacity(graph.nodes.len());
+    for (at, node) in graph.nodes.iter().enumerate() {
+        region.push(at);
+        let made_in_blocks = |id: Id| makers[id].is_some_and(|m| m < at && twins[m].is_some());
+        let twin = twin_of(graph, node, &made_in_blocks);
+        if let Some(twin) = &twin {
+            let images = node.inputs.iter().zip(&twin.images).filter(|(_, i)| **i);
+            for maker in images.filter_map(|(id, _)| makers[*id]) {
+                if twins[maker].is_some() {
+                    let (mine, theirs) = (region[at], region[maker]);
+                    region
+                        .iter_mut()
+                        .filter(|r| **r == mine)
+                        .for_each(|r| *r = theirs);
+                }
+            }
+        }
+        twins.push(twin);
+    }
+    let gains = gains(graph, &twins, &region);
+    for (at, twin) in twins.iter_mut().enumerate() {
+        if gains.get(&region[at]).is_none_or(|gain| *gain <= 0.0) {
+            *twin = None;
+        }
+    }
+    twins
+}
+
+/// What each region saves, less what its borders cost.
+fn gains(graph: &Graph, twins: &[Option<Twin>], region: &[usize]) -> HashMap<usize, f64> {
+    let makers = graph.makers();
+    let mut gains: HashMap<usize, f64> = HashMap::new();
+    let mut entered: HashMap<Id, usize> = HashMap::new();
+    for (at, (node, twin)) in graph.nodes.iter().zip(twins).enumerate() {
+        let Some(twin) = twin else { continue };
+        *gains.entry(region[at]).or_default() += twin.gain;
+        let images = node.inputs.iter().zip(&twin.images).filter(|(_, i)| **i);
+        for (&id, _) in images {
+            if makers[id].is_none_or(|m| twins[m].is_none()) {
+                entered.insert(id, region[at]);
+            }
+        }
+    }
+    let cost = |id: Id| graph.meta(id).bytes() as f64 * FLOPS_PER_BYTE;
+    for (id, region) in entered {
+        *gains.entry(region).or_default() -= cost(id);
+    }
+    for (id, maker) in makers.iter().enumerate() {
+        if let Some(maker) = *maker
+            && twins[maker].is_some()
+            && leaves(graph, twins, id)
+        {
+            *gains.entry(region[maker]).or_default() -= cost(id);
+        }
+    }
+    gains
+}
+
+/// Whether a value is read as it was recorded.
+fn leaves(graph: &Graph, twins: &[Option<Twin>], id: Id) -> bool {
+    let plain = |(node, twin): (&Node, &Option<Twin>)| {
+        let in_blocks = |slot: usize| twin.as_ref().is_some_and(|t| t.images[slot]);
+        let mut inputs = node.inputs.iter().enumerate();
+        inputs.any(|(slot, input)| *input == id && !in_blocks(slot))
+    };
+    graph.outputs.iter().any(|o| o.value == id) || graph.nodes.iter().zip(twins).any(plain)
+}
+
+fn twin_of(graph: &Graph, node: &Node, made_in_blocks: &dyn Fn(Id) -> bool) -> Option<Twin> {
+    let out = graph.meta(*node.outputs.first()?);
+    if node.device != Device::Cpu || out.shape.len() != 4 || out.dtype != DType::F32 {
+        return None;
+    }
+    let Work::Op(op) = &node.work else {
+        let images = program_images(graph, &node.inputs, &out.shape)?;
+        let mut read = node.inputs.iter().zip(&images);
+        let inside = read.any(|(id, image)| *image && made_in_blocks(*id));
+        let whole = node
+            .outputs
+            .iter()
+            .all(|id| graph.meta(*id).dtype == DType::F32);
+        return (inside && whole).then_some(Twin {
+            op: None,
+            images,
+            own: 0,
+            gain: 0.0,
+        });
+    };
+    let own = node.tail.as_ref().map_or(node.inputs.len(), |t| t.first);
+    let metas: Vec<&Meta> = node.inputs[..own]
+        .iter()
+        .map(|&id| graph.meta(id))
+        .collect();
+    let Blocked {
+        op: twin,
+        images,
+        gains,
+    } = op.op.blocked(&metas)?;
+    // Weights are packed once, so they have to stay.
+    let ready = if gains {
+        graph.constant(*node.inputs.get(1)?).is_some()
+    } else {
+        node.inputs[..images].iter().any(|id| made_in_blocks(*id))
+    };
+    if !ready || node.outputs.len() != 1 {
+        return None;
+    }
+    let mut images: Vec<bool> = (0..own).map(|slot| slot < images).collect();
+    images.extend(program_images(graph, &node.inputs[own..], &out.shape)?);
+    let gain = if gains {
+        // Lanes without a channel are computed too.
+        let lanes = blocked::blocks(Isa::current(), out.shape[1]) * Isa::current().lanes();
+        let waste = lanes as f64 / out.shape[1] as f64;
+        op.op.flops(&metas, &[out]) as f64 * (1.0 - (1.0 - SAVED) * waste)
+    } else {
+        0.0
+    };
+    Some(Twin {
+        op: Some(twin),
+        images,
+        own,
+        gain,
+    })
+}
+
+/// Which inputs of an elementwise program are images of its shape; None where
+/// one can be no operand in blocks.
+fn program_images(graph: &Graph, inputs: &[Id], shape: &[usize]) -> Option<Vec<bool>> {
+    let form = |id: &Id| {
+        let meta = graph.meta(*id);
+        if meta.shape == shape {
+            return (meta.dtype == DType::F32).then_some(true);
+        }
+        let known = meta.len() == 1 || channels(graph, *id, shape[1]).is_some();
+        known.then_some(false)
+    };
+    inputs.iter().map(form).collect()
+}
+
+/// A constant's values, one for each of `count` channels of an image.
+fn channels(graph: &Graph, id: Id, count: usize) -> Option<Vec<f32>> {
+    let value = graph.constant(id)?;
+    let shape = &value.layout.shape;
+    let axis = shape.len().checked_sub(3);
+    let lone = |(i, n): (usize, &usize)| *n == 1 || Some(i) == axis;
+    let fits = value.dtype == DType::F32
+        && shape.iter().enumerate().all(lone)
+        && value.layout.is_contiguous();
+    let bytes = value.host_bytes()?;
+    let each = match value.layout.len() {
+        len if fits && (len == count || len == 1) => bytes.get(value.layout.offset * 4..)?,
+        _ => return None,
+    };
+    let values = each
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|b| f32::from_le_bytes(*b));
+    let values: Vec<f32> = values.take(value.layout.len()).collect();
+    Some(if values.len() == 1 {
+        vec![values[0]; count]
+    } else {
+        values
+    })
+}
+
+struct Rewriter<'g> {
+    graph: &'g mut Graph,
+    /// The twin in blocks of a value.
+    in_blocks: HashMap<Id, Id>,
+}
+
+fn rewrite(graph: &mut Graph, twins: Vec<Option<Twin>>) -> Result<()> {
+    let left: Vec<bool> = (0..graph.values.len())
+        .map(|id| leaves(graph, &twins, id))
+        .collect();
+    let nodes = std::mem::take(&mut graph.nodes);
+    let mut rewriter = Rewriter {
+        graph,
+        in_blocks: HashMap::new(),
+    };
+    for (node, twin) in nodes.into_iter().zip(twins) {
+        match twin {
+            None => rewriter.graph.nodes.push(node),
+            Some(twin) => rewriter.node(node, &twin, &left)?,
+        }
+    }
+    Ok(())
+}
+
+impl Rewriter<'_> {
+    fn node(&mut self, mut node: Node, twin: &Twin, left: &[bool]) -> Result<()> {
+        let outputs = node.outputs.clone();
+        let shape = self.graph.meta(outputs[0]).shape.clone();
+        if let Some(op) = &twin.op {
+            node.work = Work::Op(self.epilogue(op, &mut node, &shape)?);
+        }
+        // What the op reads itself is known; programs' operands tell by shape.
+        let asked = match &twin.op {
+            Some(_) => twin.own,
+            None => 0,
+        };
+        for slot in 0..node.inputs.len() {
+            let id = node.inputs[slot];
+            let meta = self.graph.meta(id);
+            let image = if slot < asked {
+                twin.images[slot]
+            } else {
+                meta.shape == shape
+            };
+            if image {
+                node.inputs[slot] = self.to_blocks(id, &node)?;
+            } else if slot >= asked && meta.len() > 1 && meta.shape.len() < 5 {
+                let values = channels(self.graph, id, shape[1]).unwrap_or_default();
+                node.inputs[slot] = self.per_channel(&values)?;
+            }
+        }
+        for slot in 0..outputs.len() {
+            let meta = self.graph.meta(outputs[slot]);
+            let in_blocks = Meta::new(meta.dtype, blocked_shape(&meta.shape).unwrap_or_default());
+            node.outputs[slot] = self.graph.add_value(in_blocks, node.device, Origin::Node);
+            self.in_blocks.insert(outputs[slot], node.outputs[slot]);
+        }
+        let (device, site) = (node.device, node.site.clone());
+        let made = node.outputs.clone();
+        self.graph.nodes.push(node);
+        for (plain, in_blocks) in outputs.into_iter().zip(made) {
+            if left[plain] {
+                self.graph.nodes.push(Node {
+                    work: Work::Op(Reorder::op(shape[1], false)),
+                    inputs: vec![in_blocks],
+                    outputs: vec![plain],
+                    tail: None,
+                    device,
+                    site: site.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn to_blocks(&mut self, id: Id, like: &Node) -> Result<Id> {
+        if let Some(&known) = self.in_blocks.get(&id) {
+            return Ok(known);
+        }
+        let meta = self.graph.meta(id).clone();
+        let op = Reorder::op(meta.shape[1], true);
+        let made = op.op.infer(&[&meta])?.remove(0);
+        let twin = self.graph.add_value(made, like.device, Origin::Node);
+        self.graph.nodes.push(Node {
+            work: Work::Op(op),
+            inputs: vec![id],
+            outputs: vec![twin],
+            tail: None,
+            device: like.device,
+            site: like.site.clone(),
+        });
+        self.in_blocks.insert(id, twin);
+        Ok(twin)
+    }
+
+    /// A constant that holds a value for each lane: (1, blocks, 1, 1, lanes).
+    fn per_channel(&mut self, values: &[f32]) -> Result<Id> {
+        let isa = Isa::current();
+        let padded = blocked::pad_channels(isa, values);
+        let bytes: Vec<u8> = padded.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let shape = [1, padded.len() / isa.lanes(), 1, 1, isa.lanes()];
+        let value = Value::from_bytes(DType::F32, &shape, &bytes)?;
+        let meta = Meta::new(DType::F32, shape);
+        Ok(self
+            .graph
+            .add_value(meta, Device::Cpu, Origin::Constant(value)))
+    }
+
+    /// Takes what begins the tail of a convolution, if it is a bias, a
+    /// residual or an activation, into its op.
+    fn epilogue(&mut self, op: &OpRef, node: &mut Node, shape: &[usize]) -> Result<OpRef> {
+        let as_any: &dyn std::any::Any = &*op.op;
+        let (Some(conv), Some(tail)) = (as_any.downcast_ref::<Conv2dBlocked>(), &node.tail) else {
+            return Ok(op.clone());
+        };
+        let mut conv = conv.clone();
+        let mut own = node.inputs[..tail.first].to_vec();
+        let mut rest = node.inputs[tail.first..].to_vec();
+        let mut chain = (*tail.chain).clone();
+        if let Some(operand) = leading_add(&chain)
+            && let Some(values) = channels(self.graph, rest[operand - 1], shape[1])
+        {
+            own.push(self.per_channel(&values)?);
+            rest.remove(operand - 1);
+            chain = without_first(&chain, Some(operand));
+            conv.bias = true;
+        }
+        if let Some(operand) = leading_add(&chain)
+            && self.graph.meta(rest[operand - 1]).shape == shape
+        {
+            own.push(rest.remove(operand - 1));
+            chain = without_first(&chain, Some(operand));
+            conv.residual = true;
+        }
+        if let Some(activation) = leading_activation(&chain) {
+            chain = without_first(&chain, None);
+            conv.activation = activation;
+        }
+        let first = own.len();
+        node.tail = (!chain.instrs.is_empty()).then(|| Tail {
+            chain: Arc::new(chain),
+            first,
+        });
+        own.extend(rest);
+        node.inputs = own;
+        Ok(OpRef::new(conv))
+    }
+}
+
+/// How often a program reads a register, its results included.
+fn reads(chain: &Chain, reg: Reg) -> usize {
+    let args = chain.instrs.iter().flat_map(Instr::args);
+    args.chain(&chain.outputs).filter(|r| **r == reg).count()
+}
+
+/// The other operand of a program that begins by adding an input, which it
+/// reads nowhere else, to register 0.
+fn leading_add(chain: &Chain) -> Option<usize> {
+    let first = chain.instrs.first()?;
+    if first.func != Func::Add || first.dtype != DType::F32 || reads(chain, 0) != 1 {
+        return None;
+    }
+    let other = match first.args() {
+        [0, other] | [other, 0] => *other,
+        _ => return None,
+    };
+    let input = usize::from(other) < chain.inputs.len() && other != 0;
+    (input && reads(chain, other) == 1).then_some(usize::from(other))
+}
+
+/// What a program does to register 0 first, if that is an activation of a
+/// convolution.
+fn leading_activation(chain: &Chain) -> Option<Activation> {
+    let first = chain.instrs.first()?;
+    if first.dtype != DType::F32 || first.args() != [0] || reads(chain, 0) != 1 {
+        return None;
+    }
+    match first.func {
+        Func::Relu => Some(Activation {
+            lo: 0.0,
+            ..Activation::NONE
+        }),
+        Func::Clip { lo, hi } => Some(Activation {
+            slope: None,
+            lo: lo as f32,
+            hi: hi as f32,
+        }),
+        Func::LeakyRelu { slope } => Some(Activation {
+            slope: Some(slope as f32),
+            ..Activation::NONE
+        }),
+        _ => None,
+    }
+}
+
+/// The program without its first instruction, whose result register 0 now
+/// is, and without the input that only that read.
+fn without_first(chain: &Chain, input: Option<usize>) -> Chain {
+    let inputs = chain.inputs.len();
+    let gone = usize::from(input.is_some());
+    let moved = |reg: Reg| match usize::from(reg) {
+        r if r == inputs => 0,
+        r if r > inputs => reg - 1 - gone as Reg,
+        r if input.is_some_and(|input| r > input) => reg - 1,
+        _ => reg,
+    };
+    let mut out = chain.clone();
+    out.instrs.remove(0);
+    if let Some(input) = input {
+        out.inputs.remove(input);
+    }
+    for instr in &mut out.instrs {
+        for arg in &mut instr.args {
+            *arg = moved(*arg);
+        }
+    }
+    for output in &mut out.outputs {
+        *output = moved(*output);
+    }
+    out
+}
