@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
 )
 
+# What holds the peers to AVX2 when we are: oneDNN reads this (PyTorch, OpenVINO).
+# NumPy is left as it is, and ONNX Runtime cannot be told.
+AVX2_VARIABLES = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+
 
 def instruction_sets() -> str:
     """The widest vector instructions that the machine says it has."""
@@ -45,8 +50,25 @@ def instruction_sets() -> str:
     return "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "SSE"
 
 
+def threads() -> int:
+    """As many as the worker was told; 0, which engines take for their default, elsewhere."""
+    return int(os.environ.get("OMP_NUM_THREADS", "0"))
+
+
+def _peak() -> int:
+    """The most bytes of this process that were resident at once."""
+    try:
+        # Not getrusage: on Linux a new program starts with the peak of the process that started it.
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:", 1)[1].split()[0]) * 1024
+    except (OSError, IndexError):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def _serve(path: str, engine: str, case: Mapping[str, Any]) -> None:
-    """The worker: answers each line `rounds` with the seconds of each call."""
+    """The worker: answers each line `rounds` with the seconds of each call, the end with its peak memory."""
     spec = importlib.util.spec_from_file_location("benchmark", path)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{path} cannot be loaded")
@@ -67,14 +89,19 @@ def _serve(path: str, engine: str, case: Mapping[str, Any]) -> None:
             timed()
             seconds.append(time.perf_counter() - start)
         print(json.dumps(seconds), flush=True)
+    print(json.dumps({"peak": _peak()}), flush=True)
 
 
 class _Worker:
     def __init__(self, path: str, engine: str, case: Mapping[str, Any], threads: int) -> None:
         environment = dict(os.environ)
         environment.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+        if environment.get("LAMINA_CPU_ISA") == "avx2":
+            environment.update(AVX2_VARIABLES)
         self.engine = engine
         self.seconds: list[float] = []
+        self.peak = 0
+        start = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__)), path, engine, json.dumps(case)],
             stdin=subprocess.PIPE,
@@ -83,6 +110,7 @@ class _Worker:
             env=environment,
         )
         self.reply = self._read()
+        self.first = time.perf_counter() - start
 
     def _read(self) -> Any:
         assert self.process.stdout is not None
@@ -99,6 +127,8 @@ class _Worker:
     def stop(self) -> None:
         if self.process.stdin is not None:
             self.process.stdin.close()
+        if "ready" in self.reply:
+            self.peak = self._read().get("peak", 0)
         self.process.wait()
 
 
@@ -127,8 +157,42 @@ def compare(
     return {w.engine: statistics.median(w.seconds) for w in ready}
 
 
-def table(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], ours: str = "lamina") -> None:
-    """Prints milliseconds and, for each peer, its time over ours."""
+@dataclass(frozen=True)
+class Fresh:
+    """What a process costs."""
+
+    seconds: float  # from its start to its first result
+    peak: float  # bytes resident at once
+
+
+def fresh(
+    path: str, engines: Sequence[str], case: Mapping[str, Any], *, threads: int, rounds: int = 3
+) -> dict[str, Fresh]:
+    """Medians over processes that load, give a first result and two more."""
+    found: dict[str, list[Fresh]] = {}
+    for _ in range(rounds):
+        for engine in engines:
+            worker = _Worker(path, engine, case, threads)
+            if "ready" in worker.reply:
+                worker.run(1)
+            worker.stop()
+            if worker.peak:
+                found.setdefault(engine, []).append(Fresh(worker.first, worker.peak))
+    return {
+        engine: Fresh(statistics.median(f.seconds for f in each), statistics.median(f.peak for f in each))
+        for engine, each in found.items()
+    }
+
+
+def table(
+    title: str,
+    rows: Sequence[tuple[str, Mapping[str, float]]],
+    ours: str = "lamina",
+    unit: str = "ms",
+    scale: float = 1e3,
+    inverse: bool = False,
+) -> None:
+    """Prints milliseconds and, for each peer, its time over ours; inverse: ours over its."""
     print(f"\n{title}  [{instruction_sets()}, LAMINA_CPU_ISA={os.environ.get('LAMINA_CPU_ISA', 'auto')}]")
     for name, medians in rows:
         if ours not in medians:
@@ -136,19 +200,24 @@ def table(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], ours: str
             continue
         mine = medians[ours]
         peers = "  ".join(
-            f"{engine} {value * 1e3:8.3f} ms = {value / mine:5.2f}x"
+            f"{engine} {value * scale:8.3f} {unit} = {mine / value if inverse else value / mine:5.2f}x"
             for engine, value in medians.items()
             if engine != ours
         )
-        print(f"  {name:<34} {ours} {mine * 1e3:8.3f} ms  {peers}")
+        print(f"  {name:<34} {ours} {mine * scale:8.3f} {unit}  {peers}")
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """What every benchmark takes, to be added to."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=9)
+    return parser
 
 
 def arguments(description: str) -> argparse.Namespace:
     """What every benchmark takes."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=9)
-    return parser.parse_args()
+    return parser(description).parse_args()
 
 
 if __name__ == "__main__":
