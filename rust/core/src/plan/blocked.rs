@@ -175,37 +175,10 @@ fn program_images(graph: &Graph, inputs: &[Id], shape: &[usize]) -> Option<Vec<b
         if meta.shape == shape {
             return (meta.dtype == DType::F32).then_some(true);
         }
-        let known = meta.len() == 1 || channels(graph, *id, shape[1]).is_some();
+        let known = meta.len() == 1 || graph.per_channel(*id, shape[1]).is_some();
         known.then_some(false)
     };
     inputs.iter().map(form).collect()
-}
-
-/// A constant's values, one for each of `count` channels of an image.
-fn channels(graph: &Graph, id: Id, count: usize) -> Option<Vec<f32>> {
-    let value = graph.constant(id)?;
-    let shape = &value.layout.shape;
-    let axis = shape.len().checked_sub(3);
-    let lone = |(i, n): (usize, &usize)| *n == 1 || Some(i) == axis;
-    let fits = value.dtype == DType::F32
-        && shape.iter().enumerate().all(lone)
-        && value.layout.is_contiguous();
-    let bytes = value.host_bytes()?;
-    let each = match value.layout.len() {
-        len if fits && (len == count || len == 1) => bytes.get(value.layout.offset * 4..)?,
-        _ => return None,
-    };
-    let values = each
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|b| f32::from_le_bytes(*b));
-    let values: Vec<f32> = values.take(value.layout.len()).collect();
-    Some(if values.len() == 1 {
-        vec![values[0]; count]
-    } else {
-        values
-    })
 }
 
 struct Rewriter<'g> {
@@ -255,7 +228,7 @@ impl Rewriter<'_> {
             if image {
                 node.inputs[slot] = self.to_blocks(id, &node)?;
             } else if slot >= asked && meta.len() > 1 && meta.shape.len() < 5 {
-                let values = channels(self.graph, id, shape[1]).unwrap_or_default();
+                let values = self.graph.per_channel(id, shape[1]).unwrap_or_default();
                 node.inputs[slot] = self.per_channel(&values)?;
             }
         }
@@ -328,7 +301,7 @@ impl Rewriter<'_> {
         let mut rest = node.inputs[tail.first..].to_vec();
         let mut chain = (*tail.chain).clone();
         if let Some(operand) = leading_add(&chain)
-            && let Some(values) = channels(self.graph, rest[operand - 1], shape[1])
+            && let Some(values) = self.graph.per_channel(rest[operand - 1], shape[1])
         {
             own.push(self.per_channel(&values)?);
             rest.remove(operand - 1);

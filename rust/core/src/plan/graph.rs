@@ -1,7 +1,7 @@
 //! The planner's graph: what the passes rewrite.
 
 use crate::op::{Meta, OpRef};
-use crate::{Class, Device, Layout, Value};
+use crate::{Class, DType, Device, Layout, Value};
 use lamina_kernels::Chain;
 use std::sync::Arc;
 
@@ -110,6 +110,33 @@ impl Graph {
             Origin::Constant(value) => Some(value),
             _ => None,
         }
+    }
+
+    /// A constant's values, one for each of `count` channels of an image.
+    pub fn per_channel(&self, id: Id, count: usize) -> Option<Vec<f32>> {
+        let value = self.constant(id)?;
+        let shape = &value.layout.shape;
+        let axis = shape.len().checked_sub(3);
+        let lone = |(i, n): (usize, &usize)| *n == 1 || Some(i) == axis;
+        let fits = value.dtype == DType::F32
+            && shape.iter().enumerate().all(lone)
+            && value.layout.is_contiguous();
+        let bytes = value.host_bytes()?;
+        let each = match value.layout.len() {
+            len if fits && (len == count || len == 1) => bytes.get(value.layout.offset * 4..)?,
+            _ => return None,
+        };
+        let values = each
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|b| f32::from_le_bytes(*b));
+        let values: Vec<f32> = values.take(value.layout.len()).collect();
+        Some(if values.len() == 1 {
+            vec![values[0]; count]
+        } else {
+            values
+        })
     }
 
     /// How the value lies when it comes from outside; None if computed here.

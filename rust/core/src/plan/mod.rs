@@ -1,6 +1,7 @@
 //! The planner: a graph compiled for its devices.  Each pass is one file and
 //! does one thing; [`Plan::build`] is the list of them.
 
+mod affine;
 mod blocked;
 pub(crate) mod capture;
 mod cpu;
@@ -95,6 +96,7 @@ impl Plan {
         // Before folding: half-precision weights are widened once.
         widen::widen(&mut graph);
         fold::fold(&mut graph)?;
+        affine::affine(&mut graph)?;
         cse::cse(&mut graph);
         let mut fallbacks = fuse::place(&mut graph);
         fuse::fuse(&mut graph);

@@ -186,6 +186,11 @@ impl Op for Elementwise {
     }
 }
 
+/// The op of a function.
+pub fn op(func: Func) -> OpRef {
+    OpRef::new(Elementwise { func })
+}
+
 /// The op that casts to `to`.
 pub fn cast_op(to: DType) -> OpRef {
     OpRef::new(Elementwise {
