@@ -22,8 +22,8 @@ def load(path: str | os.PathLike[str] | bytes, device: str = "auto", strict: boo
         strict: Raise where an op has no kernel on the device instead of running it on the CPU.
 
     Returns:
-        A model with `inputs`, `outputs`, `run({name: array})` and `explain()`; it
-        may be run by several threads at once.
+        A model with `inputs`, `outputs`, `run({name: array})`, `explain()` and
+        `profile()`; it may be run by several threads at once.
 
     Raises:
         ModelError: The file cannot be read or is no ONNX model.

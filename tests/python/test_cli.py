@@ -9,6 +9,7 @@ import pytest
 
 import lamina
 from helpers import raises
+from lamina import nn, ops
 from lamina.cli import binding
 from lamina.decoders import NMS
 
@@ -106,3 +107,29 @@ def test_an_unwritable_folder(tmp_path):
     (tmp_path / "file").write_text("")
     error = cli("demo", "--out", tmp_path / "file" / "below", ok=False)
     assert error == f"lamina: cannot write to '{tmp_path / 'file' / 'below'}': Not a directory"
+
+
+@pytest.fixture
+def model(tmp_path):
+    lamina.onnx.save(nn.Linear(3, 2), ops.zeros((1, 3)), tmp_path / "linear.onnx")
+    np.save(tmp_path / "x.npy", np.ones((1, 3), np.float32))
+    return tmp_path / "linear.onnx"
+
+
+def test_profile(model, tmp_path):
+    trace = tmp_path / "trace.json"
+    words = ("run", model, tmp_path / "x.npy", "--device", "cpu")
+    said = cli(*words, "--profile", "--trace", trace)
+    for word in ("median run", "1 steps", "matmul", "float32[1,", "By op", "Gflop/s in float32"):
+        assert word in said
+    steps = [e for e in json.loads(trace.read_text())["traceEvents"] if e.get("cat") == "step"]
+    assert {e["args"]["op"] for e in steps} == {"matmul"}
+    trace.unlink()
+    assert "matmul" not in cli(*words, "--trace", trace)
+    assert trace.exists()
+
+
+def test_a_trace_that_cannot_be_written(model, tmp_path):
+    trace = tmp_path / "none" / "trace.json"
+    error = cli("run", model, tmp_path / "x.npy", "--device", "cpu", "--trace", trace, ok=False)
+    assert error == f"lamina: profile: cannot write '{trace}': No such file or directory"

@@ -90,7 +90,12 @@ def run(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:N.")] = "auto",
     explain: Annotated[bool, typer.Option("--explain", help="Print the plan.")] = False,
-    profile: Annotated[bool, typer.Option("--profile", help="Time repeated runs.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Time repeated runs, and each step of the plan.")
+    ] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write the timed steps as a .json that ui.perfetto.dev opens.")
+    ] = None,
 ) -> None:
     """Run an ONNX model on pictures or arrays."""
     from lamina.cli.run import Settings, run_model
@@ -107,6 +112,7 @@ def run(
         device=device,
         explain=explain,
         profile=profile,
+        trace=trace,
     )
     run_model(model, inputs, settings)
 

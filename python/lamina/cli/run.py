@@ -14,7 +14,7 @@ from rich.console import Console
 
 from lamina import onnx, pictures
 from lamina._lamina import ArgumentError, Model
-from lamina.cli import binding
+from lamina.cli import binding, profiling
 from lamina.cli.tables import table
 from lamina.decoders.detections import Detections
 
@@ -39,6 +39,7 @@ class Settings:
     device: str = "auto"
     explain: bool = False
     profile: bool = False
+    trace: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,19 @@ def run_model(path: Path, inputs: list[str], settings: Settings) -> None:
         _write(settings, jobs, job, results, answer)
     if settings.explain:
         console.print(str(model.explain(jobs[0].arrays)))
+    if settings.profile or settings.trace is not None:
+        _profile(console, model, jobs[0], loaded, settings)
+
+
+def _profile(console: Console, model: Model, job: Job, loaded: float, settings: Settings) -> None:
+    times = profiling.time_runs(model, job.arrays)
+    # As many again, but not so many that the trace grows unwieldy.
+    profile = model.profile(job.arrays, runs=min(len(times), 20))
     if settings.profile:
-        _print_profile(console, model, jobs[0], loaded)
+        profiling.print_times(console, model, loaded, times)
+        profiling.print_profile(console, profile)
+    if settings.trace is not None:
+        profile.save(settings.trace)
 
 
 def _jobs(model: Model, inputs: list[str], settings: Settings) -> list[Job]:
@@ -194,24 +206,6 @@ def _print_outputs(console: Console, job: Job, results: dict[str, Array]) -> Non
         classes = array.ndim >= 2 and flat.size == max(array.shape) and flat.size > 1
         best = " ".join(f"{i}:{flat[i]:.3g}" for i in np.argsort(-flat)[:5]) if classes else ""
         made.add_row(name, str(array.shape), array.dtype.name, *figures, best)
-    console.print(made)
-
-
-def _print_profile(console: Console, model: Model, job: Job, loaded: float) -> None:
-    times: list[float] = []
-    until = time.perf_counter() + 2.0
-    while not times or (time.perf_counter() < until and len(times) < 100):
-        started = time.perf_counter()
-        model.run(job.arrays)
-        times.append(time.perf_counter() - started)
-    made = table(f"{model.device}, {len(times)} runs", ("stage", "ms"), right=("ms",))
-    for stage, seconds in (
-        ("load", loaded),
-        ("fastest run", min(times)),
-        ("median run", float(np.median(times))),
-        ("slowest run", max(times)),
-    ):
-        made.add_row(stage, f"{seconds * 1e3:.2f}")
     console.print(made)
 
 

@@ -2,15 +2,16 @@
 
 use crate::convert::want_tensor;
 use crate::error::run_detached;
+use crate::text::{binary, columns, decimal};
 use lamina_core::StepInfo;
 use lamina_core::plan::Plan;
 use pyo3::prelude::*;
 use std::fmt::Write;
 
 /// One step of a plan.
-#[pyclass(frozen, name = "Step", module = "lamina")]
+#[pyclass(frozen, subclass, name = "Step", module = "lamina")]
 #[derive(Clone)]
-pub struct PyStep(StepInfo);
+pub struct PyStep(pub StepInfo);
 
 #[pymethods]
 impl PyStep {
@@ -145,46 +146,13 @@ impl Explanation {
     }
 }
 
-/// 1536 as "1.5 KiB".
-fn binary(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            return short(value, unit);
-        }
-        value /= 1024.0;
-    }
-    short(value, "TiB")
-}
-
-/// 1500 as "1.5 k".
-fn decimal(count: u64) -> String {
-    let mut value = count as f64;
-    for unit in ["", "k", "M", "G"] {
-        if value < 1000.0 {
-            return short(value, unit);
-        }
-        value /= 1000.0;
-    }
-    short(value, "T")
-}
-
-fn short(value: f64, unit: &str) -> String {
-    if value >= 100.0 || value.fract() == 0.0 {
-        format!("{value:.0} {unit}")
-    } else {
-        format!("{value:.1} {unit}")
-    }
-}
-
 const TITLES: [&str; 7] = ["op", "kernel", "device", "result", "moved", "flop", "where"];
 
-/// The steps in aligned columns; columns that are empty throughout are left out.
 fn table(steps: &[StepInfo]) -> String {
     if steps.is_empty() {
         return String::new();
     }
-    let mut rows: Vec<[String; 7]> = vec![TITLES.map(str::to_owned)];
+    let mut rows = vec![TITLES.map(str::to_owned)];
     rows.extend(steps.iter().map(|step| {
         let op = if step.params.is_empty() {
             step.op.clone()
@@ -201,26 +169,7 @@ fn table(steps: &[StepInfo]) -> String {
             step.site.clone().unwrap_or_default(),
         ]
     }));
-    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max();
-    let widths: Vec<usize> = (0..TITLES.len()).map(|c| width(c).unwrap_or(0)).collect();
-    let empty: Vec<bool> = (0..TITLES.len())
-        .map(|c| rows[1..].iter().all(|r| r[c].is_empty()))
-        .collect();
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate().filter(|(c, _)| !empty[*c]) {
-            let space = " ".repeat(widths[column] - cell.chars().count());
-            let right = column == 4 || column == 5;
-            let _ = if right {
-                write!(line, "{space}{cell}  ")
-            } else {
-                write!(line, "{cell}{space}  ")
-            };
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    text
+    columns(&rows, &[4, 5])
 }
 
 /// The plan that computing `target` would run; nothing is run.

@@ -21,10 +21,12 @@ mod model;
 mod numpy_arrays;
 mod operators;
 mod plugin;
+mod profile;
 mod program;
 mod record;
 mod signals;
 mod tensor;
+mod text;
 
 use pyo3::prelude::*;
 
@@ -44,6 +46,8 @@ mod _lamina {
     use crate::model::{PyModel, ValueInfo, onnx_load, onnx_save, placeholder};
     #[pymodule_export]
     use crate::plugin::register_op;
+    #[pymodule_export]
+    use crate::profile::{PyProfile, TimedStep, profile_targets};
     #[pymodule_export]
     use crate::program::{Program, program};
     #[pymodule_export]

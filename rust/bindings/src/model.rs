@@ -9,6 +9,7 @@ use crate::dtype::{self, PyDType};
 use crate::error::{raise, run, run_detached};
 use crate::explain::Explanation;
 use crate::numpy_arrays::{array_of, borrow_value};
+use crate::profile::PyProfile;
 use crate::tensor::results_to_py;
 use lamina_core::{Device, Error, Storage, Tensor};
 use lamina_onnx::Model;
@@ -156,10 +157,55 @@ impl PyModel {
     fn explain(&self, py: Python<'_>, inputs: Option<&Bound<'_, PyAny>>) -> PyResult<Explanation> {
         let inputs = match inputs {
             Some(inputs) => self.given(inputs)?,
-            None => self.zeros()?,
+            None => self.zeros("explain")?,
         };
         let plan = run_detached(py, || self.0.plan(&inputs))?;
         Ok(Explanation::of(plan.plan()))
+    }
+
+    /// Runs it once to warm up, then `runs` times by the clock: what each step of
+    /// the plan took.
+    ///
+    /// On the CPU each step is timed.  On a GPU each part of the plan is submitted,
+    /// waited for and timed as a whole; where the adapter has timestamps (see
+    /// `lamina devices`) its steps are timed by its own clock, each as a pass of
+    /// its own, which makes the whole a little slower than `run`.  A run holds the
+    /// upload of inputs and the wait for the last part, not reading results back.
+    ///
+    /// Args:
+    ///     inputs: Arrays by name, as for `run`; zeros of the file's own shapes if None.
+    ///     runs: How many, of which medians are told.
+    ///
+    /// Raises:
+    ///     ArgumentError: runs is less than 1, or inputs do not fit.
+    ///     UnsupportedError: Shapes inside the model depend on data: it has no one plan.
+    ///
+    /// Example:
+    ///     >>> import tempfile
+    ///     >>> where = tempfile.mkdtemp()
+    ///     >>> lamina.onnx.save(nn.Linear(3, 2), ops.zeros((1, 3)), where + "/linear.onnx")
+    ///     >>> model = lamina.onnx.load(where + "/linear.onnx", device="cpu")
+    ///     >>> profile = model.profile({"x": np.ones((1, 3), np.float32)}, runs=3)
+    ///     >>> len(profile.steps), len(profile.totals), profile.steps[0].flops > 0
+    ///     (1, 3, True)
+    ///     >>> profile.save(where + "/trace.json")
+    #[pyo3(signature = (inputs=None, runs=10))]
+    fn profile(
+        &self,
+        py: Python<'_>,
+        inputs: Option<&Bound<'_, PyAny>>,
+        runs: i64,
+    ) -> PyResult<PyProfile> {
+        let Some(runs) = usize::try_from(runs).ok().filter(|&runs| runs > 0) else {
+            return raise(Error::argument(format!(
+                "profile: runs is {runs}, wanted 1 or more"
+            )));
+        };
+        let inputs = match inputs {
+            Some(inputs) => self.given(inputs)?,
+            None => self.zeros("profile")?,
+        };
+        run_detached(py, || self.0.profile(&inputs, runs).map(PyProfile::new))
     }
 
     fn __repr__(&self) -> String {
@@ -198,7 +244,7 @@ impl PyModel {
     }
 
     /// Zeros of the shapes that the file declares.
-    fn zeros(&self) -> PyResult<Vec<Tensor>> {
+    fn zeros(&self, call: &str) -> PyResult<Vec<Tensor>> {
         self.0
             .inputs()
             .iter()
@@ -214,7 +260,7 @@ impl PyModel {
                 });
                 let (Some(sizes), Some(dtype)) = (sizes, info.dtype) else {
                     return raise(Error::argument(format!(
-                        "explain: the file leaves the shape of input '{}' open; give inputs",
+                        "{call}: the file leaves the shape of input '{}' open; give inputs",
                         info.name
                     )));
                 };

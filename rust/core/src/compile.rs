@@ -1,6 +1,6 @@
 //! A function of tensors compiled once: what a loaded model runs.
 
-use crate::plan::{Plan, capture::Capture};
+use crate::plan::{Plan, Watch, capture::Capture};
 use crate::{DType, Device, Error, Result, Tensor, Value};
 
 /// A plan for fixed input shapes, with everything else folded in.
@@ -32,15 +32,11 @@ impl Compiled {
     /// Runs on values of the placeholders' shapes and dtypes; any number of
     /// threads may do so at once.
     pub fn run(&self, inputs: &[Value]) -> Result<Vec<Value>> {
-        self.run_observed(inputs, &mut |_, _| {})
+        self.run_watched(inputs, None)
     }
 
-    /// As [`Compiled::run`], telling of each CPU step as it ends.
-    pub fn run_observed(
-        &self,
-        inputs: &[Value],
-        observe: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<Value>> {
+    /// As [`Compiled::run`], telling of what happens.
+    pub(crate) fn run_watched(&self, inputs: &[Value], watch: Watch<'_>) -> Result<Vec<Value>> {
         if inputs.len() != self.inputs.len() {
             return Err(Error::argument(format!(
                 "run: {} inputs given, {} wanted",
@@ -69,7 +65,7 @@ impl Compiled {
         // Leaves beyond the placeholders are constants inside the plan.
         let unused = Value::from_bytes(DType::F32, &[], &[0; 4])?;
         ready.resize(self.plan.input_count(), unused);
-        Ok(self.plan.run_observed(&ready, observe)?)
+        Ok(self.plan.run_watched(&ready, watch)?)
     }
 
     pub fn plan(&self) -> &Plan {

@@ -4,7 +4,7 @@
 use crate::cell::{PendingUpdate, pending_updates};
 use crate::node::Node;
 use crate::op::Gradient;
-use crate::plan::{Failure, Plan, capture::Capture};
+use crate::plan::{Failure, Plan, Watch, capture::Capture};
 use crate::tensor::{Inner, held_pending};
 use crate::{Error, Result, Storage, Tensor, Value};
 use parking_lot::Mutex;
@@ -54,7 +54,7 @@ fn remember(key: u128, plan: &Arc<Plan>) {
 /// held tensor that reads a value about to be donated.
 pub fn eval(targets: &[Tensor]) -> Result<()> {
     match planned(targets)? {
-        Some(job) => run(&job),
+        Some(job) => run(&job, None),
         None => Ok(()),
     }
 }
@@ -65,13 +65,13 @@ pub fn explain(targets: &[Tensor]) -> Result<Option<Arc<Plan>>> {
 }
 
 /// An evaluation ready to run.
-struct Job {
-    plan: Arc<Plan>,
+pub(crate) struct Job {
+    pub plan: Arc<Plan>,
     capture: Capture,
     updates: Vec<PendingUpdate>,
 }
 
-fn planned(targets: &[Tensor]) -> Result<Option<Job>> {
+pub(crate) fn planned(targets: &[Tensor]) -> Result<Option<Job>> {
     let mut wanted: Vec<Tensor> = targets.iter().filter(|t| t.is_pending()).cloned().collect();
     if wanted.is_empty() {
         return Ok(None);
@@ -123,12 +123,13 @@ fn planned(targets: &[Tensor]) -> Result<Option<Job>> {
 }
 
 /// Runs `plan` on the captured leaves and gives the results out.
-fn run(
+pub(crate) fn run(
     Job {
         plan,
         capture,
         updates,
     }: &Job,
+    watch: Watch<'_>,
 ) -> Result<()> {
     let inputs = capture
         .leaves
@@ -149,7 +150,7 @@ fn run(
             buffer.forget_packings();
         }
     }
-    let results = match plan.run(&inputs) {
+    let results = match plan.run_watched(&inputs, watch) {
         Ok(results) => {
             for leaf in &given {
                 lose(

@@ -1,8 +1,13 @@
 //! A program made ready to run on one device.
 
+mod timed;
+
 use std::{collections::VecDeque, sync::Arc};
 
 use parking_lot::Mutex;
+
+use timed::Clock;
+pub use timed::Times;
 
 use crate::{
     buffer::{Buffer, padded},
@@ -106,6 +111,16 @@ impl Executable {
         outputs: &[&Buffer],
         scalars: &[u8],
     ) -> Result<Option<Buffer>> {
+        self.start(inputs, outputs, scalars, None)
+    }
+
+    fn start(
+        &self,
+        inputs: &[&Buffer],
+        outputs: &[&Buffer],
+        scalars: &[u8],
+        clock: Option<&Clock>,
+    ) -> Result<Option<Buffer>> {
         let counts = [
             ("inputs", inputs, self.input_count),
             ("outputs", outputs, self.output_count),
@@ -122,7 +137,7 @@ impl Executable {
             None => None,
         };
         let mut run = self.check_out()?;
-        let result = self.submit(&mut run, inputs, outputs, scalars, status.as_ref());
+        let result = self.submit(&mut run, inputs, outputs, scalars, status.as_ref(), clock);
         // One queue: whoever has this run next comes after us on the device too.
         self.runs.lock().push(run);
         result.map(|()| status)
@@ -173,6 +188,7 @@ impl Executable {
         outputs: &[&Buffer],
         scalars: &[u8],
         status: Option<&Buffer>,
+        clock: Option<&Clock>,
     ) -> Result<()> {
         let groups = self.bound(run, inputs, outputs, status)?;
         for (decl, owned) in self.program.buffers.iter().zip(&run.owned) {
@@ -194,7 +210,10 @@ impl Executable {
                 if let (0, Some(status)) = (first, status) {
                     encoder.clear_buffer(status.raw(), 0, None);
                 }
-                self.record(&mut encoder, first..last, &groups);
+                match clock {
+                    None => self.record(&mut encoder, first..last, &groups),
+                    Some(clock) => self.record_timed(&mut encoder, first..last, &groups, clock),
+                }
                 self.gpu.submit(encoder.finish());
                 first = last;
                 if first >= total {

@@ -23,7 +23,7 @@ pub use adapter::{AdapterInfo, AdapterKind, Caps, adapters};
 pub use buffer::{Buffer, MemoryUse, padded};
 pub use counters::{Counters, counters};
 pub use error::{GpuError, Result};
-pub use executable::Executable;
+pub use executable::{Executable, Times};
 pub use gpu::Gpu;
 pub use params::{Field, Params};
 pub use program::{Access, BufferDecl, Dispatch, IoDecl, Module, Program, Requires, Role, VERSION};

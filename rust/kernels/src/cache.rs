@@ -6,11 +6,18 @@ use std::sync::OnceLock;
 /// say.  Between 256 KiB and 2 MiB.
 pub(crate) fn l2() -> usize {
     static L2: OnceLock<usize> = OnceLock::new();
-    *L2.get_or_init(|| read_l2().unwrap_or(512 << 10).clamp(256 << 10, 2 << 20))
+    *L2.get_or_init(|| read(2).unwrap_or(512 << 10).clamp(256 << 10, 2 << 20))
 }
 
-fn read_l2() -> Option<usize> {
-    let text = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index2/size").ok()?;
+/// Bytes of the last cache before memory; 32 MiB where the system does not
+/// say.
+pub(crate) fn last() -> usize {
+    (3..=4).filter_map(read).max().unwrap_or(32 << 20)
+}
+
+fn read(index: usize) -> Option<usize> {
+    let path = format!("/sys/devices/system/cpu/cpu0/cache/index{index}/size");
+    let text = std::fs::read_to_string(path).ok()?;
     let text = text.trim();
     match text.strip_suffix('K') {
         Some(kib) => Some(kib.parse::<usize>().ok()? << 10),

@@ -10,7 +10,6 @@ use crate::proto::{
 };
 use lamina_core::{DType, Error, Result};
 use prost::Message;
-use std::io::Write;
 use std::path::Path;
 
 /// The operator set of written files.  17 is the newest in which every
@@ -203,23 +202,6 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
 /// reader never sees half a file.
 pub fn write_model(model: &Model, path: &Path) -> Result<()> {
     let bytes = to_bytes(model)?;
-    let name = path
-        .file_name()
-        .ok_or_else(|| Error::model(format!("{}: names no file to write", path.display())))?;
-    let temporary = path.with_file_name(format!(
-        ".{}.{}.part",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|e| {
-        // Nothing of a failed write stays behind; the first failure is the one to report.
-        let _ = std::fs::remove_file(&temporary);
-        Error::model(format!("{}: cannot be written: {e}", path.display()))
-    })
+    lamina_core::files::write(path, &bytes)
+        .map_err(|e| Error::model(format!("{}: cannot be written: {e}", path.display())))
 }

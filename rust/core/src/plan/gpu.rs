@@ -1,14 +1,15 @@
 //! A part of a plan that runs on a GPU: a program of dispatches.
 
+mod run;
+
 use super::donate::Donated;
 use super::graph::{Graph, Id};
 use super::layout::Placed;
 use super::memory::{self, Need};
 use super::schedule::{SCALAR_STEP, scalar_slots};
-use crate::status::Status;
-use crate::{Device, Error, Result, Storage, Value};
+use crate::{Device, Error, Result};
 use lamina_gpu::kernels::{Arg, Kernels};
-use lamina_gpu::{Access, Buffer, Dispatch, Executable, Gpu, IoDecl, Program, Role};
+use lamina_gpu::{Access, Dispatch, Executable, Gpu, IoDecl, Program, Role};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ pub struct GpuPart {
     gpu: Arc<Gpu>,
     device: u32,
     executable: Executable,
+    steps: usize,
+    /// The step that each dispatch belongs to.
+    step_of: Vec<usize>,
     /// Slot of each of the program's inputs and outputs.
     inputs: Vec<usize>,
     outputs: Vec<usize>,
@@ -57,6 +61,7 @@ impl GpuPart {
             outputs,
             scalars,
             watched,
+            step_of,
             ..
         } = builder;
         program.require(&[]);
@@ -70,6 +75,8 @@ impl GpuPart {
             gpu,
             device: index,
             executable,
+            steps: nodes.len(),
+            step_of,
             inputs,
             outputs,
             scalars,
@@ -94,88 +101,6 @@ impl GpuPart {
     pub fn outputs(&self) -> &[usize] {
         &self.outputs
     }
-
-    /// Submits one run; gives the status of what it makes.
-    pub fn run(&self, slots: &[Option<Value>]) -> Result<Status> {
-        let missing = || Error::internal("a plan's slot is empty");
-        let mut moved = Vec::new();
-        let mut status = Status::default();
-        for &slot in self.inputs.iter().chain(&self.outputs) {
-            if let Some(carried) = slots[slot].as_ref().and_then(Value::status) {
-                status.join(carried);
-            }
-        }
-        status.bound()?;
-        for &slot in &self.inputs {
-            let value = slots[slot].as_ref().ok_or_else(missing)?;
-            moved.push(self.at_start(value)?);
-        }
-        let buffer_of = |slot: usize| match slots[slot].as_ref().map(|v| &v.storage) {
-            Some(Storage::Gpu { buffer, .. }) => Ok(buffer),
-            _ => Err(missing()),
-        };
-        let inputs: Vec<&Buffer> = moved.iter().collect();
-        let outputs: Vec<&Buffer> = self
-            .outputs
-            .iter()
-            .map(|&s| buffer_of(s))
-            .collect::<Result<_>>()?;
-        let scalars = self.scalar_bytes(slots)?;
-        if let Some(word) = self.executable.run(&inputs, &outputs, &scalars)? {
-            status.join(&Status::of_run(word, self.watched.clone()));
-        }
-        Ok(status)
-    }
-
-    /// The host scalars that the kernels read, each in its place.
-    pub fn scalar_bytes(&self, slots: &[Option<Value>]) -> Result<Vec<u8>> {
-        let missing = || Error::internal("a scalar of a GPU part has no value");
-        let mut scalars = vec![0u8; self.scalar_bytes];
-        for &(slot, position) in &self.scalars {
-            let value = slots[slot].as_ref().ok_or_else(missing)?;
-            let value = value.to_device(Device::Cpu)?;
-            let size = value.dtype.size();
-            let start = value.layout.offset * size;
-            let bytes = value.host_bytes().ok_or_else(missing)?;
-            scalars[position * SCALAR_STEP..][..size].copy_from_slice(&bytes[start..start + size]);
-        }
-        Ok(scalars)
-    }
-
-    /// The buffer of an input; one that starts inside its storage is moved
-    /// to the start of a buffer, since programs know sizes, not addresses.
-    fn at_start(&self, value: &Value) -> Result<Buffer> {
-        let Storage::Gpu { buffer, .. } = &value.storage else {
-            return Err(Error::internal("a GPU part got a CPU value"));
-        };
-        if value.layout.offset == 0 {
-            return Ok(buffer.clone());
-        }
-        let size = value.dtype.size();
-        let (start, bytes) = (value.layout.offset * size, span(value) * size);
-        if start % 4 == 0 && value.layout.strides.iter().all(|&s| s >= 0) {
-            return Ok(self.gpu.copy_range(buffer, start as u64, bytes as u64)?);
-        }
-        // Packed elements that start inside a word: by way of the CPU.
-        let host = self.gpu.read(buffer, 0, buffer.bytes())?;
-        let end = (start + bytes).min(host.len());
-        debug_assert_eq!(Device::Gpu(self.device), value.device());
-        Ok(self.gpu.upload(&host[start..end])?)
-    }
-}
-
-/// Elements from the first to the last of a view with rising strides.
-fn span(value: &Value) -> usize {
-    if value.layout.is_empty() {
-        return 0;
-    }
-    1 + value
-        .layout
-        .shape
-        .iter()
-        .zip(&value.layout.strides)
-        .map(|(&n, &s)| (n - 1) * s.unsigned_abs())
-        .sum::<usize>()
 }
 
 struct Builder<'a> {
@@ -188,6 +113,7 @@ struct Builder<'a> {
     scalars: Vec<(usize, usize)>,
     buffer_of: HashMap<Id, usize>,
     watched: Vec<String>,
+    step_of: Vec<usize>,
     scalar_buffer: Option<usize>,
     /// Program buffer of each step's scratch.
     scratch: Vec<Vec<usize>>,
@@ -205,6 +131,7 @@ impl<'a> Builder<'a> {
             scalars: Vec::new(),
             buffer_of: HashMap::new(),
             watched: Vec::new(),
+            step_of: Vec::new(),
             scalar_buffer: None,
             scratch: Vec::new(),
         }
@@ -388,6 +315,7 @@ impl<'a> Builder<'a> {
                 self.watched.push(label.clone());
             }
             let module = self.program.module(kernel.module);
+            self.step_of.push(step);
             self.program.dispatches.push(Dispatch {
                 label,
                 module,

@@ -17,6 +17,7 @@ mod gpu;
 mod graph;
 mod layout;
 mod memory;
+mod run;
 mod schedule;
 mod widen;
 
@@ -24,7 +25,7 @@ use crate::{DType, Device, Error, Layout, Result, Value, counters};
 use explain::StepInfo;
 pub use export::export;
 use graph::{Graph, Id, Origin};
-use std::cmp::Ordering;
+pub(crate) use run::{Failure, Moment, Watch};
 use std::collections::HashMap;
 
 /// Where a value that crosses a part's border comes from.
@@ -37,26 +38,6 @@ enum Slot {
         device: Device,
         donor: Option<usize>,
     },
-}
-
-/// A run that did not end.
-pub(crate) struct Failure {
-    pub error: Error,
-    /// It had begun to write over donated values.
-    pub wrote: bool,
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Error {
-        failure.error
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        let wrote = false;
-        Failure { error, wrote }
-    }
 }
 
 enum Part {
@@ -116,6 +97,10 @@ impl Plan {
         self.inputs
     }
 
+    pub(crate) fn part_count(&self) -> usize {
+        self.parts.len()
+    }
+
     pub fn steps(&self) -> &[StepInfo] {
         &self.steps
     }
@@ -143,125 +128,6 @@ impl Plan {
             })
             .collect()
     }
-
-    /// Computes the results.  Donated inputs are overwritten: the caller
-    /// holds them alone.
-    pub(crate) fn run(&self, inputs: &[Value]) -> std::result::Result<Vec<Value>, Failure> {
-        self.run_observed(inputs, &mut |_, _| {})
-    }
-
-    /// As [`Plan::run`], telling of each CPU step as it ends: part and step.
-    pub(crate) fn run_observed(
-        &self,
-        inputs: &[Value],
-        observe: &mut dyn FnMut(usize, usize),
-    ) -> std::result::Result<Vec<Value>, Failure> {
-        if inputs.len() != self.inputs {
-            return Err(Error::internal(format!(
-                "a plan of {} inputs got {}",
-                self.inputs,
-                inputs.len()
-            ))
-            .into());
-        }
-        counters::add(&counters::RUNS);
-        let mut slots: Vec<Option<Value>> = self
-            .slots
-            .iter()
-            .map(|slot| match slot {
-                Slot::Input(index) => Some(inputs[*index].clone()),
-                Slot::Constant(value) => Some(value.clone()),
-                Slot::Made { .. } => None,
-            })
-            .collect();
-        let last = self.point_of_no_return.unwrap_or((usize::MAX, 0));
-        for (at, (part, device, reads, makes)) in self.parts.iter().enumerate() {
-            // Past this step the part runs to its end.
-            let commits = match at.cmp(&last.0) {
-                Ordering::Less => usize::MAX,
-                Ordering::Equal => last.1,
-                Ordering::Greater => 0,
-            };
-            let failed = |error: Error| Failure {
-                error,
-                wrote: at > last.0,
-            };
-            for &slot in makes {
-                if let Slot::Made {
-                    meta,
-                    device,
-                    donor,
-                } = &self.slots[slot]
-                {
-                    slots[slot] = Some(match donor {
-                        Some(index) => inputs[*index].clone(),
-                        None => Value::empty(meta.dtype, &meta.shape, *device).map_err(failed)?,
-                    });
-                }
-            }
-            let by_value =
-                |slot: usize| matches!(part, Part::Gpu(part) if part.reads_by_value(slot));
-            let near = brought(&slots, reads, *device, &by_value).map_err(failed)?;
-            match part {
-                Part::Cpu(part) => {
-                    let mut seen = |step| observe(at, step);
-                    part.run(near.as_ref().unwrap_or(&slots), commits, &mut seen)?;
-                }
-                Part::Gpu(part) => {
-                    let run = part.run(near.as_ref().unwrap_or(&slots));
-                    let wrote = at >= last.0;
-                    let status = run.map_err(|error| Failure { error, wrote })?;
-                    for &slot in makes {
-                        if let Some(value) = &mut slots[slot] {
-                            value.set_status(&status);
-                        }
-                    }
-                }
-            }
-        }
-        let results = self
-            .outputs
-            .iter()
-            .map(|output| {
-                let value = slots[output.slot]
-                    .as_ref()
-                    .ok_or_else(|| Error::internal("a result was not made"))?;
-                let start = value.layout.offset;
-                let layout = Layout {
-                    offset: output.layout.offset + start,
-                    ..output.layout.clone()
-                };
-                Ok(Value {
-                    storage: value.storage.clone(),
-                    layout,
-                    dtype: output.dtype,
-                })
-            })
-            .collect::<Result<_>>()?;
-        Ok(results)
-    }
-}
-
-/// The slots with what a part reads brought to its device, but for the host
-/// scalars that it reads by value; None if all is there already.
-fn brought(
-    slots: &[Option<Value>],
-    reads: &[usize],
-    device: Device,
-    by_value: &dyn Fn(usize) -> bool,
-) -> Result<Option<Vec<Option<Value>>>> {
-    let elsewhere = |value: &Value| value.device() != device;
-    let far = |slot: usize| slots[slot].as_ref().is_some_and(elsewhere) && !by_value(slot);
-    if !reads.iter().any(|&slot| far(slot)) {
-        return Ok(None);
-    }
-    let mut near = slots.to_vec();
-    for &slot in reads.iter().filter(|&&slot| far(slot)) {
-        if let Some(value) = &slots[slot] {
-            near[slot] = Some(value.to_device(device)?);
-        }
-    }
-    Ok(Some(near))
 }
 
 /// Why the graph from `inputs` to `outputs` would not run whole on a GPU of

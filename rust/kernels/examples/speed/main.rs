@@ -7,44 +7,9 @@ mod conv2d;
 mod matmul;
 
 use lamina_kernels::isa::Isa;
-use lamina_kernels::pool::{parallel_for, set_num_threads};
-use lamina_kernels::simd::{Kernel, Simd, dispatch};
-use std::hint::black_box;
+use lamina_kernels::machine::peak;
+use lamina_kernels::pool::set_num_threads;
 use std::time::Instant;
-
-const ROUNDS: usize = 1 << 16;
-
-/// Multiply-adds in independent chains: more of them than latency times
-/// units, no more than registers.
-struct Peak<const CHAINS: usize>;
-
-impl<const CHAINS: usize> Kernel for Peak<CHAINS> {
-    type Out = usize;
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> usize {
-        let (x, y) = (s.splat(black_box(0.999)), s.splat(black_box(1e-3)));
-        let mut acc = [s.zero(); CHAINS];
-        for _ in 0..ROUNDS {
-            for a in &mut acc {
-                *a = s.fma(*a, x, y);
-            }
-        }
-        black_box(acc.into_iter().map(|a| s.sum(a)).sum::<f32>());
-        2 * ROUNDS * CHAINS * S::LANES
-    }
-}
-
-/// Operations a second on so many threads.
-fn peak(isa: Isa, threads: usize) -> f64 {
-    let once = || match isa {
-        Isa::Portable => dispatch(isa, Peak::<6>),
-        Isa::Avx2 | Isa::Avx512 => dispatch(isa, Peak::<12>),
-    };
-    let run = |_| {
-        once();
-    };
-    (once() * threads) as f64 / best(|| parallel_for(threads, &run))
-}
 
 /// The best of several runs, in seconds.
 fn best(mut f: impl FnMut()) -> f64 {

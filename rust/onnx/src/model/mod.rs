@@ -9,6 +9,7 @@ mod tests;
 use crate::host::Host;
 use crate::ir::{Graph, ValueInfo};
 use crate::trace::{Entry, Sources, Stop, Strict, Traced, Tracer, Value, source, to_tensor};
+use lamina_core::profile::Profile;
 use lamina_core::{Compiled, Device, Error, Result, Tensor};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -78,15 +79,16 @@ impl Model {
             return Ok(outputs);
         }
         let plan = self.plan(inputs)?;
-        let values = inputs
-            .iter()
-            .map(Tensor::value)
-            .collect::<Result<Vec<_>>>()?;
         Ok(plan
-            .run(&values)?
+            .run(&values(inputs)?)?
             .into_iter()
             .map(Tensor::from_value)
             .collect())
+    }
+
+    /// What the steps of [`Model::run`] take, over so many runs.
+    pub fn profile(&self, inputs: &[Tensor], runs: usize) -> Result<Profile> {
+        self.plan(inputs)?.profile(&values(inputs)?, runs)
     }
 
     /// The plan that [`Model::run`] uses for inputs such as these.
@@ -192,6 +194,10 @@ impl Model {
             .map(|e| output_tensor(&e.value, self.device))
             .collect()
     }
+}
+
+fn values(inputs: &[Tensor]) -> Result<Vec<lamina_core::Value>> {
+    inputs.iter().map(Tensor::value).collect()
 }
 
 /// An output on the model's device, 0-d constants too.
