@@ -29,14 +29,6 @@ struct Part<'a> {
     epilogue: &'a Epilogue<'a>,
 }
 
-/// Taps under some output columns, and where their pixels begin.
-struct Line<'a> {
-    /// Offset into x of the first column's first tap in the row, and weight.
-    taps: &'a [(isize, usize)],
-    /// Values from an output column's pixel to the next one's.
-    step: isize,
-}
-
 impl Kernel for Part<'_> {
     type Out = ();
 
@@ -52,96 +44,108 @@ impl Kernel for Part<'_> {
         let (from, to) = (begin.start.max(end.start), begin.end.min(end.end));
         let whole = if from < to { from..to } else { 0..0 };
         let mut taps = Vec::with_capacity(shape.kernel());
-        let lanes = S::LANES as isize;
         for (i, row) in self.rows.clone().enumerate() {
-            let top = (row * shape.stride[0]) as isize - shape.pads[0] as isize;
-            let mut columns = |columns: Range<usize>| {
-                if columns.is_empty() {
-                    return;
-                }
-                let left = (columns.start * shape.stride[1]) as isize - shape.pads[1] as isize;
-                taps.clear();
-                for tap_y in 0..shape.kernel_h {
-                    let y = top + (tap_y * dilation[0]) as isize;
-                    for tap_x in 0..shape.kernel_w {
-                        let x = left + (tap_x * dilation[1]) as isize;
-                        let inside = (0..shape.in_h as isize).contains(&y)
-                            && (0..shape.in_w as isize).contains(&x);
-                        if inside {
-                            let at = (y * shape.in_w as isize + x) * lanes;
-                            taps.push((at, (tap_y * shape.kernel_w + tap_x) * S::LANES));
-                        }
-                    }
-                }
-                let line = Line {
-                    taps: &taps,
-                    step: shape.stride[1] as isize * lanes,
-                };
-                let out = (i * width + columns.start) * S::LANES;
-                // SAFETY: the taps of all these columns lie in the image.
-                unsafe { self.columns(s, &line, out, columns.len()) };
-            };
             // At the edges a column at a time: each lacks other taps.
-            for column in 0..whole.start {
-                columns(column..column + 1);
-            }
-            columns(whole.clone());
-            for column in whole.end..width {
-                columns(column..column + 1);
+            let edges = (0..whole.start).chain(whole.end..width).map(|c| c..c + 1);
+            for columns in edges.chain([whole.clone()]) {
+                if columns.is_empty() {
+                    continue;
+                }
+                self.taps(&mut taps, row, columns.start, S::LANES);
+                s.call(Columns {
+                    part: &self,
+                    taps: &taps,
+                    out: (i * width + columns.start) * S::LANES,
+                    count: columns.len(),
+                });
             }
         }
     }
 }
 
 impl Part<'_> {
-    /// # Safety
-    /// x has the taps of `count` columns.
+    /// The taps of row `row`, column `column` that lie in the image: where
+    /// their pixels begin in x, and their weights.
+    fn taps(&self, taps: &mut Vec<(usize, usize)>, row: usize, column: usize, lanes: usize) {
+        let shape = self.shape;
+        let at = |i: usize, axis: usize, tap: usize| {
+            (i * shape.stride[axis] + tap * shape.dilation[axis]).checked_sub(shape.pads[axis])
+        };
+        taps.clear();
+        for tap_y in 0..shape.kernel_h {
+            let Some(y) = at(row, 0, tap_y).filter(|y| *y < shape.in_h) else {
+                continue;
+            };
+            for tap_x in 0..shape.kernel_w {
+                if let Some(x) = at(column, 1, tap_x).filter(|x| *x < shape.in_w) {
+                    let weight = (tap_y * shape.kernel_w + tap_x) * lanes;
+                    taps.push(((y * shape.in_w + x) * lanes, weight));
+                }
+            }
+        }
+    }
+}
+
+/// Columns of a row whose taps are the same; those of all lie in the image.
+struct Columns<'a> {
+    part: &'a Part<'a>,
+    taps: &'a [(usize, usize)],
+    out: usize,
+    count: usize,
+}
+
+impl Kernel for Columns<'_> {
+    type Out = ();
+
     #[inline(always)]
-    unsafe fn columns<S: Simd>(&self, s: S, line: &Line<'_>, out: usize, count: usize) {
+    fn run<S: Simd>(self, s: S) {
         let mut at = 0;
-        // SAFETY: the caller's; `out` lies in y.
+        // SAFETY: x has the taps of all columns; they lie in y.
         unsafe {
-            while at + PIXELS <= count {
-                self.pixels::<S, PIXELS>(s, line, out, at);
+            while at + PIXELS <= self.count {
+                self.pixels::<S, PIXELS>(s, at);
                 at += PIXELS;
             }
-            while at < count {
-                self.pixels::<S, 1>(s, line, out, at);
+            while at < self.count {
+                self.pixels::<S, 1>(s, at);
                 at += 1;
             }
         }
     }
+}
 
+impl Columns<'_> {
     /// # Safety
-    /// As [`Part::columns`].
+    /// x has the taps of `N` columns from `at` on.
     #[inline(always)]
-    unsafe fn pixels<S: Simd, const N: usize>(&self, s: S, line: &Line<'_>, out: usize, at: usize) {
-        let first = at as isize * line.step;
+    unsafe fn pixels<S: Simd, const N: usize>(&self, s: S, at: usize) {
+        let part = self.part;
+        let step = part.shape.stride[1] * S::LANES;
         // SAFETY: the caller's.
         unsafe {
-            let bias = if self.bias.is_null() {
+            let bias = if part.bias.is_null() {
                 s.zero()
             } else {
-                s.load_ptr(self.bias)
+                s.load_ptr(part.bias)
             };
             let mut acc = [bias; N];
-            for (place, weight) in line.taps {
-                let w = s.load_ptr(self.weight.as_ptr().add(*weight));
-                let x = self.x.as_ptr().offset(place + first);
+            let first = part.x.as_ptr().add(at * step);
+            for (place, weight) in self.taps {
+                let w = s.load_ptr(part.weight.as_ptr().add(*weight));
+                let x = first.add(*place);
                 unroll!(P < N, {
-                    acc[P] = s.fma(w, s.load_ptr(x.offset(P as isize * line.step)), acc[P]);
+                    acc[P] = s.fma(w, s.load_ptr(x.add(P * step)), acc[P]);
                 });
             }
-            let out = out + at * S::LANES;
-            let residual = self.epilogue.residual_at(self.start);
+            let residual = part.epilogue.residual_at(part.start);
             unroll!(P < N, {
-                let to = out + P * S::LANES;
+                let to = self.out + (at + P) * S::LANES;
                 let mut sum = acc[P];
                 if !residual.is_null() {
                     sum = s.add(sum, s.load_ptr(residual.add(to)));
                 }
-                let sum = self.epilogue.activation.apply(s, sum);
-                s.store_ptr(self.y.add(to), sum);
+                let sum = part.epilogue.activation.apply(s, sum);
+                s.store_ptr(part.y.add(to), sum);
             });
         }
     }
