@@ -66,6 +66,7 @@ pub fn fuse(graph: &mut Graph) {
             let same_kind = graph.nodes[first].device == graph.nodes[at].device
                 && graph.meta(graph.nodes[first].outputs[0]).shape == shape;
             if same_kind
+                && !between_products(graph, &mine, theirs, &makers, &readers)
                 && !mine.nodes.contains(&theirs.nodes[0])
                 && may_join(graph, theirs, &mine, at, &readers)
             {
@@ -85,6 +86,26 @@ pub fn fuse(graph: &mut Graph) {
         groups.push(Some(mine));
     }
     rewrite(graph, &groups, &group_of, &readers, &wanted);
+}
+
+/// Whether both groups can end a product's kernel, each of another product:
+/// one group would leave one of the products without its bias.
+fn between_products(
+    graph: &Graph,
+    mine: &Group,
+    theirs: &Group,
+    makers: &[Option<usize>],
+    readers: &[Vec<usize>],
+) -> bool {
+    let product = |group: &Group| {
+        let mut inputs = group.nodes.iter().flat_map(|&n| &graph.nodes[n].inputs);
+        inputs.find_map(|&input| {
+            let maker = makers[input]?;
+            let alone = readers[input].len() == 1;
+            (alone && matches!(graph.nodes[maker].class(), Class::Product)).then_some(maker)
+        })
+    };
+    matches!((product(mine), product(theirs)), (Some(a), Some(b)) if a != b)
 }
 
 /// Moving `theirs` down to `at` must not pass a reader of its results.
