@@ -15,6 +15,7 @@ mod fold;
 mod fuse;
 mod gpu;
 mod graph;
+mod inverted_residual;
 mod layout;
 mod memory;
 mod run;
@@ -83,6 +84,7 @@ impl Plan {
         fuse::fuse(&mut graph);
         epilogue::epilogue(&mut graph);
         blocked::blocked(&mut graph)?;
+        inverted_residual::inverted_residual(&mut graph);
         let placed = layout::layout(&mut graph)?;
         let donated = donate::donate(&mut graph, &placed);
         let scalars = schedule::scalar_slots(&graph);

@@ -16,7 +16,7 @@ use lamina_kernels::{Isa, blocked};
 #[derive(Clone, Debug)]
 pub struct Conv2dBlocked {
     form: Conv2d,
-    algorithm: Algorithm,
+    pub algorithm: Algorithm,
     pub bias: bool,
     pub residual: bool,
     pub activation: Activation,
@@ -49,7 +49,8 @@ pub(super) fn twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blocked> {
 }
 
 impl Conv2dBlocked {
-    fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape> {
+    /// Of x as it lies, in blocks or plain.
+    pub(super) fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape> {
         let plain = match x {
             &[batch, _, height, width, _] => {
                 vec![batch, w[1] * self.form.groups, height, width]
@@ -154,7 +155,7 @@ impl Op for Conv2dBlocked {
 }
 
 /// The name of a packing; one serves every image size.
-fn packing(isa: Isa, algorithm: Algorithm) -> &'static str {
+pub(super) fn packing(isa: Isa, algorithm: Algorithm) -> &'static str {
     macro_rules! names {
         ($($algorithm:ident: $name:literal),*) => {
             match (isa, algorithm) {

@@ -1,6 +1,7 @@
 //! One input and one output channel in a group: each lane is a convolution
 //! of its own.
 
+use super::tile::Activation;
 use super::weight::BlockedConvWeight;
 use super::{Conv2dShape, Epilogue, Shape};
 use crate::conv2d::shape::inside;
@@ -14,73 +15,90 @@ const PIXELS: usize = 6;
 /// Multiply-adds worth a task of its own.
 const TASK: usize = 1 << 17;
 
-/// Rows `rows` of one block of one image.
-struct Part<'a> {
-    shape: &'a Conv2dShape,
-    /// The block.
-    x: &'a [f32],
+/// A row of results of one block.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    /// Input rows lie from here.
+    pub x: *const f32,
     /// \[tap\]\[lane\]
-    weight: &'a [f32],
-    /// Where the rows begin in the result.
-    y: *mut f32,
-    start: usize,
-    bias: *const f32,
-    rows: Range<usize>,
-    epilogue: &'a Epilogue<'a>,
+    pub weight: *const f32,
+    /// Null: none.
+    pub bias: *const f32,
+    /// Lies as the result; null: none.
+    pub residual: *const f32,
+    pub y: *mut f32,
+    pub activation: Activation,
 }
 
-impl Kernel for Part<'_> {
-    type Out = ();
-
+impl Row {
+    /// Result row `row`; input row i begins at `place(i)`.  `taps` is room.
+    ///
+    /// # Safety
+    /// The row's taps that lie in the image, and its results, can be accessed.
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let shape = self.shape;
-        let (width, dilation) = (shape.out_w(), shape.dilation);
-        let reach = ((shape.kernel_w - 1) * dilation[1]) as isize;
+    pub unsafe fn run<S: Simd>(
+        self,
+        s: S,
+        shape: &Conv2dShape,
+        row: usize,
+        place: impl Fn(usize) -> usize,
+        taps: &mut Vec<(usize, usize)>,
+    ) {
+        let width = shape.out_w();
+        let reach = ((shape.kernel_w - 1) * shape.dilation[1]) as isize;
         let left = -(shape.pads[1] as isize);
         // Columns whose window lies in the image.
         let begin = inside(width, shape.stride[1], left, shape.in_w);
         let end = inside(width, shape.stride[1], left + reach, shape.in_w);
         let (from, to) = (begin.start.max(end.start), begin.end.min(end.end));
         let whole = if from < to { from..to } else { 0..0 };
-        let mut taps = Vec::with_capacity(shape.kernel());
-        for (i, row) in self.rows.clone().enumerate() {
-            // At the edges a column at a time: each lacks other taps.
-            let edges = (0..whole.start).chain(whole.end..width).map(|c| c..c + 1);
-            for columns in edges.chain([whole.clone()]) {
-                if columns.is_empty() {
-                    continue;
-                }
-                self.taps(&mut taps, row, columns.start, S::LANES);
-                s.call(Columns {
-                    part: &self,
-                    taps: &taps,
-                    out: (i * width + columns.start) * S::LANES,
-                    count: columns.len(),
-                });
+        // At the edges a column at a time: each lacks other taps.
+        let edges = (0..whole.start).chain(whole.end..width).map(|c| c..c + 1);
+        for columns in edges.chain([whole.clone()]) {
+            if columns.is_empty() {
+                continue;
             }
+            find_taps(shape, [row, columns.start], S::LANES, &place, taps);
+            let at = columns.start * S::LANES;
+            s.call(Columns {
+                row: Row {
+                    residual: if self.residual.is_null() {
+                        self.residual
+                    } else {
+                        self.residual.wrapping_add(at)
+                    },
+                    y: self.y.wrapping_add(at),
+                    ..self
+                },
+                step: shape.stride[1] * S::LANES,
+                taps,
+                count: columns.len(),
+            });
         }
     }
 }
 
-impl Part<'_> {
-    /// The taps of row `row`, column `column` that lie in the image: where
-    /// their pixels begin in x, and their weights.
-    fn taps(&self, taps: &mut Vec<(usize, usize)>, row: usize, column: usize, lanes: usize) {
-        let shape = self.shape;
-        let at = |i: usize, axis: usize, tap: usize| {
-            (i * shape.stride[axis] + tap * shape.dilation[axis]).checked_sub(shape.pads[axis])
+/// The taps of a result that lie in the image: where their pixels begin in
+/// x, and their weights.
+fn find_taps(
+    shape: &Conv2dShape,
+    [row, column]: [usize; 2],
+    lanes: usize,
+    place: &impl Fn(usize) -> usize,
+    taps: &mut Vec<(usize, usize)>,
+) {
+    let at = |i: usize, axis: usize, tap: usize| {
+        (i * shape.stride[axis] + tap * shape.dilation[axis]).checked_sub(shape.pads[axis])
+    };
+    taps.clear();
+    for tap_y in 0..shape.kernel_h {
+        let Some(y) = at(row, 0, tap_y).filter(|y| *y < shape.in_h) else {
+            continue;
         };
-        taps.clear();
-        for tap_y in 0..shape.kernel_h {
-            let Some(y) = at(row, 0, tap_y).filter(|y| *y < shape.in_h) else {
-                continue;
-            };
-            for tap_x in 0..shape.kernel_w {
-                if let Some(x) = at(column, 1, tap_x).filter(|x| *x < shape.in_w) {
-                    let weight = (tap_y * shape.kernel_w + tap_x) * lanes;
-                    taps.push(((y * shape.in_w + x) * lanes, weight));
-                }
+        for tap_x in 0..shape.kernel_w {
+            if let Some(x) = at(column, 1, tap_x).filter(|x| *x < shape.in_w) {
+                let weight = (tap_y * shape.kernel_w + tap_x) * lanes;
+                taps.push((place(y) + x * lanes, weight));
             }
         }
     }
@@ -88,9 +106,10 @@ impl Part<'_> {
 
 /// Columns of a row whose taps are the same; those of all lie in the image.
 struct Columns<'a> {
-    part: &'a Part<'a>,
+    row: Row,
     taps: &'a [(usize, usize)],
-    out: usize,
+    /// From a column's pixel to the next one's.
+    step: usize,
     count: usize,
 }
 
@@ -100,7 +119,7 @@ impl Kernel for Columns<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let mut at = 0;
-        // SAFETY: x has the taps of all columns; they lie in y.
+        // SAFETY: the caller of `Row::run` vouches for these columns.
         unsafe {
             while at + PIXELS <= self.count {
                 self.pixels::<S, PIXELS>(s, at);
@@ -116,37 +135,62 @@ impl Kernel for Columns<'_> {
 
 impl Columns<'_> {
     /// # Safety
-    /// x has the taps of `N` columns from `at` on.
+    /// As [`Row::run`], for `N` columns from `at` on.
     #[inline(always)]
     unsafe fn pixels<S: Simd, const N: usize>(&self, s: S, at: usize) {
-        let part = self.part;
-        let step = part.shape.stride[1] * S::LANES;
+        let row = &self.row;
+        let step = self.step;
         // SAFETY: the caller's.
         unsafe {
-            let bias = if part.bias.is_null() {
+            let bias = if row.bias.is_null() {
                 s.zero()
             } else {
-                s.load_ptr(part.bias)
+                s.load_ptr(row.bias)
             };
             let mut acc = [bias; N];
-            let first = part.x.as_ptr().add(at * step);
+            let first = row.x.add(at * step);
             for (place, weight) in self.taps {
-                let w = s.load_ptr(part.weight.as_ptr().add(*weight));
+                let w = s.load_ptr(row.weight.add(*weight));
                 let x = first.add(*place);
                 unroll!(P < N, {
                     acc[P] = s.fma(w, s.load_ptr(x.add(P * step)), acc[P]);
                 });
             }
-            let residual = part.epilogue.residual_at(part.start);
             unroll!(P < N, {
-                let to = self.out + (at + P) * S::LANES;
+                let to = (at + P) * S::LANES;
                 let mut sum = acc[P];
-                if !residual.is_null() {
-                    sum = s.add(sum, s.load_ptr(residual.add(to)));
+                if !row.residual.is_null() {
+                    sum = s.add(sum, s.load_ptr(row.residual.add(to)));
                 }
-                let sum = part.epilogue.activation.apply(s, sum);
-                s.store_ptr(part.y.add(to), sum);
+                s.store_ptr(row.y.add(to), row.activation.apply(s, sum));
             });
+        }
+    }
+}
+
+/// Rows `rows` of one block of one image.
+struct Part<'a> {
+    shape: &'a Conv2dShape,
+    /// Of the first row.
+    first: Row,
+    rows: Range<usize>,
+}
+
+impl Kernel for Part<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (line, result) = (self.shape.in_w * S::LANES, self.shape.out_w() * S::LANES);
+        let mut taps = Vec::with_capacity(self.shape.kernel());
+        for (i, row) in self.rows.clone().enumerate() {
+            let mut at = self.first;
+            at.y = at.y.wrapping_add(i * result);
+            if !at.residual.is_null() {
+                at.residual = at.residual.wrapping_add(i * result);
+            }
+            // SAFETY: `forward` checked the sizes.
+            unsafe { at.run(s, self.shape, row, |y| y * line, &mut taps) };
         }
     }
 }
@@ -172,17 +216,15 @@ pub(super) fn forward(
         let rows = shape.out_h() * cut / cuts..shape.out_h() * (cut + 1) / cuts;
         let channels = unit % sizes.out_blocks;
         let start = unit * sizes.plane * lanes + rows.start * line;
-        let part = Part {
-            shape,
-            x: &x[unit * block..(unit + 1) * block],
-            weight: &weight.data()[channels * shape.kernel() * lanes..],
+        let first = Row {
+            x: x[unit * block..(unit + 1) * block].as_ptr(),
+            weight: weight.data()[channels * shape.kernel() * lanes..].as_ptr(),
+            bias: epilogue.bias_at(channels * lanes),
+            residual: epilogue.residual_at(start),
             // SAFETY: tasks write different rows.
             y: unsafe { y.slice(start..start + rows.len() * line) }.as_mut_ptr(),
-            start,
-            bias: epilogue.bias_at(channels * lanes),
-            rows,
-            epilogue,
+            activation: epilogue.activation,
         };
-        dispatch(isa, part);
+        dispatch(isa, Part { shape, first, rows });
     });
 }

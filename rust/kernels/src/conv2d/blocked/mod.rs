@@ -9,6 +9,7 @@
 mod band;
 mod depthwise;
 mod direct;
+pub mod inverted_residual;
 mod pointwise;
 mod task;
 #[cfg(test)]

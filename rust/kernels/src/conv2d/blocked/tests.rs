@@ -299,3 +299,108 @@ fn algorithms_are_chosen() {
         Some(Algorithm::Depthwise)
     );
 }
+
+/// In float64, as the three convolutions one after the other.
+fn block_reference(
+    shape: &Conv2dShape,
+    [expand, project]: [&Conv2dShape; 2],
+    x: &[f32],
+    weights: [&[f32]; 3],
+) -> Vec<f32> {
+    let step = |shape: &Conv2dShape, x: &[f32], w: &[f32]| -> Vec<f32> {
+        let sums = reference(shape, x, w);
+        sums.into_iter().map(|(sum, _)| sum as f32).collect()
+    };
+    let relu6 = |x: Vec<f32>| -> Vec<f32> { x.into_iter().map(|v| v.clamp(0.0, 6.0)).collect() };
+    let wide = relu6(step(expand, x, weights[0]));
+    let deep = relu6(step(shape, &wide, weights[1]));
+    step(project, &deep, weights[2])
+}
+
+#[test]
+fn inverted_residual_is_its_three_convolutions() {
+    use super::inverted_residual::{InvertedResidual, Stage};
+    let relu6 = Activation {
+        slope: None,
+        lo: 0.0,
+        hi: 6.0,
+    };
+    let activated = Epilogue {
+        activation: relu6,
+        ..Epilogue::NONE
+    };
+    for isa in Isa::available() {
+        for (sizes, kernel, stride, expands) in [
+            ([1, 8, 40, 12, 11], 3, 1, true),
+            ([2, 20, 33, 23, 14], 3, 2, true),
+            ([1, 16, 48, 9, 9], 5, 1, true),
+            ([2, 24, 17, 21, 10], 3, 1, false),
+        ] {
+            let [batch, in_c, out_c, h, w] = sizes;
+            let wide = if expands { 3 * in_c } else { in_c };
+            let pads = [kernel / 2; 4];
+            let middle = Conv2dShape {
+                groups: wide,
+                ..shape([batch, wide, wide, h, w], kernel, stride, pads)
+            };
+            let expand = shape([batch, in_c, wide, h, w], 1, 1, [0; 4]);
+            let (out_h, out_w) = (middle.out_h(), middle.out_w());
+            let project = shape([batch, wide, out_c, out_h, out_w], 1, 1, [0; 4]);
+            let mut first = values(expand.weight_len(), 6);
+            if !expands {
+                // The identity.
+                first = (0..wide * wide)
+                    .map(|i| f32::from(u8::from(i / wide == i % wide)))
+                    .collect();
+            }
+            let mut x = values(expand.input_len(), 5);
+            if !expands {
+                x.iter_mut().for_each(|v| *v = v.abs());
+            }
+            let (second, third) = (
+                values(middle.weight_len(), 7),
+                values(project.weight_len(), 8),
+            );
+            let want = block_reference(&middle, [&expand, &project], &x, [&first, &second, &third]);
+            let pack = |algorithm, shape: &Conv2dShape, w: &[f32]| {
+                BlockedConvWeight::new(isa, algorithm, shape, w)
+            };
+            let packed = [
+                pack(Algorithm::Pointwise, &expand, &first),
+                pack(Algorithm::Depthwise, &middle, &second),
+                pack(Algorithm::Pointwise, &project, &third),
+            ];
+            let stage = |at: usize, epilogue| Stage {
+                weight: &packed[at],
+                epilogue,
+            };
+            let mut blocked_x = vec![0.0; len(isa, batch, in_c, h * w)];
+            to_blocked(isa, [batch, in_c, h * w], &x, &mut blocked_x);
+            let out_len = len(isa, batch, out_c, out_h * out_w);
+            let residual = values(out_len, 9);
+            let last = Epilogue {
+                residual: Some(&residual),
+                ..Epilogue::NONE
+            };
+            let block = InvertedResidual {
+                shape: &middle,
+                in_c,
+                out_c,
+                expand: expands.then(|| stage(0, &activated)),
+                depthwise: stage(1, &activated),
+                project: stage(2, &last),
+            };
+            let mut y = vec![f32::NAN; out_len];
+            block.run(&blocked_x, &mut y);
+            let (mut got, mut added) = (want.clone(), want.clone());
+            from_blocked(isa, [batch, out_c, out_h * out_w], &y, &mut got);
+            from_blocked(isa, [batch, out_c, out_h * out_w], &residual, &mut added);
+            for ((got, want), added) in got.iter().zip(&want).zip(&added) {
+                assert!(
+                    (got - want - added).abs() < 1e-4,
+                    "{isa} {sizes:?}: {got}, not {want}"
+                );
+            }
+        }
+    }
+}

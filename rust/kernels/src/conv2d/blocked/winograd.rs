@@ -340,12 +340,12 @@ impl Products<'_> {
     }
 }
 
-/// Tiles of a group: as many as let its transformed input stay in half of the
+/// Tiles of a group: as many as let its transformed input stay in the
 /// second-level cache, at least two of the largest micro-tiles.
 fn group(isa: Isa, in_blocks: usize) -> usize {
     let pixels = super::tile::pixels(isa);
     let each = PRODUCTS * in_blocks * isa.lanes() * size_of::<f32>();
-    let fit = cache::l2() / 2 / each;
+    let fit = cache::l2() / 4 * 3 / each;
     (fit / pixels).clamp(2, 8) * pixels
 }
 
