@@ -47,7 +47,7 @@ def print_profile(console: Console, profile: Profile) -> None:
     if whole > 0:
         console.print(_by_op(profile, whole))
     if len(profile.parts) > 1 or None in [step.seconds for step in profile.steps]:
-        parts = table("Parts, each timed as a whole", ("part", "device", "ms"), right=("part", "ms"))
+        parts = table("Parts as wholes", ("part", "device", "ms"), right=("part", "ms"))
         for part, (device, seconds) in enumerate(profile.parts):
             parts.add_row(str(part), device, f"{seconds * 1e3:.3f}")
         console.print(parts)

@@ -200,7 +200,8 @@ impl PyProfile {
     }
 
     /// Operations a second that the CPU can do: the measured yardstick of
-    /// `fraction_of_peak`.  None if nothing ran there.
+    /// `fraction_of_peak`, once in a process for so many threads; too low if
+    /// others kept the cores busy at that moment.  None if nothing ran there.
     #[getter]
     fn peak(&self) -> Option<f64> {
         self.machine.map(|machine| machine.flops_per_second)

@@ -29,18 +29,17 @@ pub fn text(profile: &PyProfile) -> String {
         text.push_str(&ops(profile, whole));
         text.push('\n');
     }
-    let runs = profile.profile.runs.len();
-    let _ = writeln!(
-        text,
-        "{} ms a run{}, of which steps {} ms",
-        milli(profile.profile.total()),
-        if runs == 1 {
-            String::new()
-        } else {
-            format!(" (the median of {runs})")
-        },
-        milli(whole),
-    );
+    let _ = write!(text, "{} ms a run", milli(profile.profile.total()));
+    match profile.profile.runs.len() {
+        1 => {}
+        runs => {
+            let _ = write!(text, " (the median of {runs})");
+        }
+    }
+    if whole > 0.0 {
+        let _ = write!(text, ", of which steps {} ms", milli(whole));
+    }
+    text.push('\n');
     let parts = profile.parts();
     for (part, (device, seconds)) in parts.iter().enumerate() {
         if parts.len() > 1 || device != "cpu" {
