@@ -106,7 +106,13 @@ impl Pool2dShape {
 }
 
 /// Taps `k` with `pad <= start + k * dilation < pad + len`.
-fn taps(start: usize, pad: usize, len: usize, kernel: usize, dilation: usize) -> Range<usize> {
+pub(crate) fn taps(
+    start: usize,
+    pad: usize,
+    len: usize,
+    kernel: usize,
+    dilation: usize,
+) -> Range<usize> {
     let first = pad.saturating_sub(start).div_ceil(dilation);
     let last = (pad + len).saturating_sub(start).div_ceil(dilation);
     first.min(kernel)..last.min(kernel).max(first.min(kernel))

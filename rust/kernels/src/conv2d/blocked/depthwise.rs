@@ -4,9 +4,9 @@
 use super::tile::Activation;
 use super::weight::BlockedConvWeight;
 use super::{Conv2dShape, Epilogue, Shape};
-use crate::conv2d::shape::inside;
 use crate::matmul::tile::unroll;
 use crate::pool::{DisjointMut, parallel_for};
+use crate::pool2d::taps;
 use crate::simd::{Kernel, Simd, dispatch};
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Result row `row`; input row i begins at `place(i)`.  `taps` is room.
+    /// Result row `row`; input row i begins at `place(i)`.  `lines` is room.
     ///
     /// # Safety
     /// The row's taps that lie in the image, and its results, can be accessed.
@@ -42,75 +42,40 @@ impl Row {
         shape: &Conv2dShape,
         row: usize,
         place: impl Fn(usize) -> usize,
-        taps: &mut Vec<(usize, usize)>,
+        lines: &mut Vec<Line>,
     ) {
-        let width = shape.out_w();
-        let reach = ((shape.kernel_w - 1) * shape.dilation[1]) as isize;
-        let left = -(shape.pads[1] as isize);
-        // Columns whose window lies in the image.
-        let begin = inside(width, shape.stride[1], left, shape.in_w);
-        let end = inside(width, shape.stride[1], left + reach, shape.in_w);
-        let (from, to) = (begin.start.max(end.start), begin.end.min(end.end));
-        let whole = if from < to { from..to } else { 0..0 };
-        // At the edges a column at a time: each lacks other taps.
-        let edges = (0..whole.start).chain(whole.end..width).map(|c| c..c + 1);
-        for columns in edges.chain([whole.clone()]) {
-            if columns.is_empty() {
-                continue;
+        let top = row * shape.stride[0];
+        lines.clear();
+        for tap in 0..shape.kernel_h {
+            let y = (top + tap * shape.dilation[0]).wrapping_sub(shape.pads[0]);
+            if y < shape.in_h {
+                lines.push(Line {
+                    x: place(y),
+                    weight: tap * shape.kernel_w * S::LANES,
+                });
             }
-            find_taps(shape, [row, columns.start], S::LANES, &place, taps);
-            let at = columns.start * S::LANES;
-            s.call(Columns {
-                row: Row {
-                    residual: if self.residual.is_null() {
-                        self.residual
-                    } else {
-                        self.residual.wrapping_add(at)
-                    },
-                    y: self.y.wrapping_add(at),
-                    ..self
-                },
-                step: shape.stride[1] * S::LANES,
-                taps,
-                count: columns.len(),
-            });
         }
+        s.call(Columns {
+            row: self,
+            shape,
+            lines,
+        });
     }
 }
 
-/// The taps of a result that lie in the image: where their pixels begin in
-/// x, and their weights.
-fn find_taps(
-    shape: &Conv2dShape,
-    [row, column]: [usize; 2],
-    lanes: usize,
-    place: &impl Fn(usize) -> usize,
-    taps: &mut Vec<(usize, usize)>,
-) {
-    let at = |i: usize, axis: usize, tap: usize| {
-        (i * shape.stride[axis] + tap * shape.dilation[axis]).checked_sub(shape.pads[axis])
-    };
-    taps.clear();
-    for tap_y in 0..shape.kernel_h {
-        let Some(y) = at(row, 0, tap_y).filter(|y| *y < shape.in_h) else {
-            continue;
-        };
-        for tap_x in 0..shape.kernel_w {
-            if let Some(x) = at(column, 1, tap_x).filter(|x| *x < shape.in_w) {
-                let weight = (tap_y * shape.kernel_w + tap_x) * lanes;
-                taps.push((place(y) + x * lanes, weight));
-            }
-        }
-    }
+/// A row of taps that lies in the image.
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    /// Where its pixels begin.
+    x: usize,
+    weight: usize,
 }
 
-/// Columns of a row whose taps are the same; those of all lie in the image.
+/// A row of results whose lines are known.
 struct Columns<'a> {
     row: Row,
-    taps: &'a [(usize, usize)],
-    /// From a column's pixel to the next one's.
-    step: usize,
-    count: usize,
+    shape: &'a Conv2dShape,
+    lines: &'a [Line],
 }
 
 impl Kernel for Columns<'_> {
@@ -118,28 +83,52 @@ impl Kernel for Columns<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let mut at = 0;
+        let shape = self.shape;
+        let (width, stride, pad) = (shape.out_w(), shape.stride[1], shape.pads[1]);
+        let reach = (shape.kernel_w - 1) * shape.dilation[1];
+        // Columns whose window lies in the image.
+        let begin = pad.div_ceil(stride).min(width);
+        let end = match (shape.in_w + pad).checked_sub(reach + 1) {
+            Some(last) => (last / stride + 1).clamp(begin, width),
+            None => begin,
+        };
+        let all = 0..shape.kernel_w;
         // SAFETY: the caller of `Row::run` vouches for these columns.
         unsafe {
-            while at + PIXELS <= self.count {
-                self.pixels::<S, PIXELS>(s, at);
+            // At the edges a column at a time: each lacks other taps.
+            for column in (0..begin).chain(end..width) {
+                let start = column * stride;
+                let taps = taps(start, pad, shape.in_w, shape.kernel_w, shape.dilation[1]);
+                self.pixels::<S, 1>(s, column, taps);
+            }
+            let mut at = begin;
+            while at + PIXELS <= end {
+                self.pixels::<S, PIXELS>(s, at, all.clone());
                 at += PIXELS;
             }
-            while at < self.count {
-                self.pixels::<S, 1>(s, at);
-                at += 1;
+            match end - at {
+                5 => self.pixels::<S, 5>(s, at, all),
+                4 => self.pixels::<S, 4>(s, at, all),
+                3 => self.pixels::<S, 3>(s, at, all),
+                2 => self.pixels::<S, 2>(s, at, all),
+                1 => self.pixels::<S, 1>(s, at, all),
+                _ => {}
             }
         }
     }
 }
 
 impl Columns<'_> {
+    /// Taps `taps` of each line, for `N` columns from `column` on.
+    ///
     /// # Safety
-    /// As [`Row::run`], for `N` columns from `at` on.
+    /// As [`Row::run`].
     #[inline(always)]
-    unsafe fn pixels<S: Simd, const N: usize>(&self, s: S, at: usize) {
-        let row = &self.row;
-        let step = self.step;
+    unsafe fn pixels<S: Simd, const N: usize>(&self, s: S, column: usize, taps: Range<usize>) {
+        let (row, shape) = (&self.row, self.shape);
+        let (stride, dilation) = (shape.stride[1] * S::LANES, shape.dilation[1] * S::LANES);
+        let first = column * stride + taps.start * dilation;
+        let first = first.wrapping_sub(shape.pads[1] * S::LANES);
         // SAFETY: the caller's.
         unsafe {
             let bias = if row.bias.is_null() {
@@ -148,16 +137,20 @@ impl Columns<'_> {
                 s.load_ptr(row.bias)
             };
             let mut acc = [bias; N];
-            let first = row.x.add(at * step);
-            for (place, weight) in self.taps {
-                let w = s.load_ptr(row.weight.add(*weight));
-                let x = first.add(*place);
-                unroll!(P < N, {
-                    acc[P] = s.fma(w, s.load_ptr(x.add(P * step)), acc[P]);
-                });
+            for line in self.lines {
+                let mut x = row.x.wrapping_add(first.wrapping_add(line.x));
+                let mut w = row.weight.add(line.weight + taps.start * S::LANES);
+                for _ in 0..taps.len() {
+                    let weight = s.load_ptr(w);
+                    unroll!(P < N, {
+                        acc[P] = s.fma(weight, s.load_ptr(x.wrapping_add(P * stride)), acc[P]);
+                    });
+                    x = x.wrapping_add(dilation);
+                    w = w.wrapping_add(S::LANES);
+                }
             }
             unroll!(P < N, {
-                let to = (at + P) * S::LANES;
+                let to = (column + P) * S::LANES;
                 let mut sum = acc[P];
                 if !row.residual.is_null() {
                     sum = s.add(sum, s.load_ptr(row.residual.add(to)));
@@ -182,7 +175,7 @@ impl Kernel for Part<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (line, result) = (self.shape.in_w * S::LANES, self.shape.out_w() * S::LANES);
-        let mut taps = Vec::with_capacity(self.shape.kernel());
+        let mut lines = Vec::with_capacity(self.shape.kernel_h);
         for (i, row) in self.rows.clone().enumerate() {
             let mut at = self.first;
             at.y = at.y.wrapping_add(i * result);
@@ -190,7 +183,7 @@ impl Kernel for Part<'_> {
                 at.residual = at.residual.wrapping_add(i * result);
             }
             // SAFETY: `forward` checked the sizes.
-            unsafe { at.run(s, self.shape, row, |y| y * line, &mut taps) };
+            unsafe { at.run(s, self.shape, row, |y| y * line, &mut lines) };
         }
     }
 }

@@ -131,7 +131,7 @@ impl Kernel for Part<'_> {
         let in_blocks = blocked::blocks(S::ISA, self.block.in_c);
         let from_x = places(in_blocks, shape.in_plane() * S::LANES);
         let from_narrow = places(wide_blocks, narrow_block);
-        let mut taps = Vec::with_capacity(shape.kernel());
+        let mut lines = Vec::with_capacity(shape.kernel_h);
         let mut done = 0;
         for first in self.rows.clone().step_by(self.together) {
             let rows = first..self.rows.end.min(first + self.together);
@@ -179,7 +179,7 @@ impl Kernel for Part<'_> {
                         y * in_line
                     };
                     // SAFETY: the ring holds the rows that these results reach.
-                    unsafe { at.run(s, shape, row, place, &mut taps) };
+                    unsafe { at.run(s, shape, row, place, &mut lines) };
                 }
             }
             let project = &self.block.project;
