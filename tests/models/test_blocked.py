@@ -1,0 +1,193 @@
+"""Models whose images lie in blocks on the CPU: values against ONNX Runtime,
+and where the planner puts blocks, by what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+import lamina
+from lamina import Tensor, nn, ops
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+class Net(nn.Module):
+    """Layers by name, put together by a function."""
+
+    def __init__(self, build: Callable[[Any, Tensor], Any], **layers: nn.Module) -> None:
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+        self.build = build
+
+    def forward(self, x: Tensor) -> Any:
+        return self.build(self, x)
+
+
+def normed(channels: int) -> nn.BatchNorm2d:
+    rng = np.random.default_rng(channels)
+    norm = nn.BatchNorm2d(channels)
+    norm.weight.assign(lamina.tensor(rng.uniform(0.5, 1.5, channels).astype("f")))
+    norm.bias.assign(lamina.tensor(rng.normal(0, 0.2, channels).astype("f")))
+    norm.running_mean.assign(lamina.tensor(rng.normal(0, 0.2, channels).astype("f")))
+    norm.running_var.assign(lamina.tensor(rng.uniform(0.5, 1.5, channels).astype("f")))
+    return norm
+
+
+def residual(net: Any, x: Tensor) -> Tensor:
+    x = ops.relu(net.norm0(net.stem(x)))
+    y = net.norm1(net.conv1(x))
+    return ops.relu(net.norm2(net.conv2(ops.relu(y))) + net.short(x))
+
+
+def inverted(net: Any, x: Tensor) -> Tensor:
+    x = net.stem(x)
+    y = ops.clip(net.norm0(net.expand(x)), 0.0, 6.0)
+    y = ops.clip(net.norm1(net.depthwise(y)), 0.0, 6.0)
+    return x + net.norm2(net.project(y))
+
+
+def fire(net: Any, x: Tensor) -> Tensor:
+    x = ops.max_pool2d(ops.relu(net.stem(x)), 3, stride=2, ceil_mode=True)
+    x = ops.concat([ops.relu(net.one(x)), ops.relu(net.three(x))], 1)
+    x = ops.leaky_relu(net.last(ops.avg_pool2d(x, 2, padding=1)), 0.1)
+    return x.mean((2, 3), keepdim=True)
+
+
+def branches(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """One image read in blocks, as it is, and from outside."""
+    x = net.stem(x)
+    gate = ops.sigmoid(net.gate(x.mean((2, 3), keepdim=True)))
+    return x, net.conv(x * gate) * ops.sigmoid(x) + x[:, :, ::-1]
+
+
+NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "residual": (
+        lambda: Net(
+            residual,
+            stem=nn.Conv2d(3, 32, 7, stride=2, padding=3),
+            norm0=normed(32),
+            conv1=nn.Conv2d(32, 48, 3, stride=2, padding=1, bias=False),
+            norm1=normed(48),
+            conv2=nn.Conv2d(48, 48, 3, padding=1),
+            norm2=normed(48),
+            short=nn.Conv2d(32, 48, 1, stride=2),
+        ),
+        (2, 3, 61, 47),
+    ),
+    "inverted residual": (
+        lambda: Net(
+            inverted,
+            stem=nn.Conv2d(3, 24, 3, padding=1),
+            expand=nn.Conv2d(24, 144, 1, bias=False),
+            norm0=normed(144),
+            depthwise=nn.Conv2d(144, 144, 3, padding=1, groups=144, bias=False),
+            norm1=normed(144),
+            project=nn.Conv2d(144, 24, 1, bias=False),
+            norm2=normed(24),
+        ),
+        (1, 3, 67, 59),
+    ),
+    "fire": (
+        lambda: Net(
+            fire,
+            stem=nn.Conv2d(3, 32, 3, stride=2),
+            one=nn.Conv2d(32, 64, 1),
+            three=nn.Conv2d(32, 50, 3, padding=1),
+            last=nn.Conv2d(114, 40, 3, dilation=2),
+        ),
+        (1, 3, 64, 65),
+    ),
+    "branches": (
+        lambda: Net(
+            branches,
+            stem=nn.Conv2d(3, 33, 3, padding=1),
+            gate=nn.Conv2d(33, 33, 1),
+            conv=nn.Conv2d(33, 33, 3, padding=1),
+        ),
+        (1, 3, 30, 31),
+    ),
+}
+
+
+def exported(name: str, folder: Path) -> tuple[str, np.ndarray]:
+    build, shape = NETS[name]
+    lamina.manual_seed(0)
+    x = np.random.default_rng(1).standard_normal(shape).astype("f")
+    path = str(folder / "net.onnx")
+    lamina.onnx.save(build().eval(), [lamina.tensor(x)], path)
+    return path, x
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_values_are_onnx_runtimes(name: str, tmp_path: Path) -> None:
+    path, x = exported(name, tmp_path)
+    model = lamina.onnx.load(path, device="cpu")
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    ours = list(model.run({model.inputs[0].name: x}).values())
+    theirs = session.run(None, {session.get_inputs()[0].name: x})
+    assert len(ours) == len(theirs)
+    for got, want in zip(ours, theirs, strict=True):
+        assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()
+
+
+def steps(name: str, folder: Path) -> list[tuple[str, str]]:
+    path, _ = exported(name, folder)
+    plan = lamina.onnx.load(path, device="cpu").explain()
+    return [(step.op, step.params) for step in plan.steps]
+
+
+def algorithms(found: list[tuple[str, str]]) -> list[str]:
+    return [params.split("'")[1] for op, params in found if op == "conv2d" and params.startswith("algorithm")]
+
+
+def test_a_residual_block_is_its_convolutions(tmp_path: Path) -> None:
+    """Batch norms, activations and sums end in the kernels; one way out."""
+    found = steps("residual", tmp_path)
+    assert sorted(algorithms(found)) == ["direct", "direct", "stem", "winograd"]
+    assert [op for op, _ in found if op != "conv2d"] == ["reorder"]
+    last = next(params for op, params in found if "residual=True" in params)
+    assert "bias=True" in last and "lo=0" in last
+
+
+def test_a_wide_block_is_one_kernel(tmp_path: Path) -> None:
+    found = [op for op, _ in steps("inverted residual", tmp_path)]
+    assert found == ["conv2d", "inverted_residual", "reorder"]
+
+
+def test_pools_and_concats_stay_in_blocks(tmp_path: Path) -> None:
+    found = [op for op, _ in steps("fire", tmp_path)]
+    assert found.count("reorder") == 1
+    assert {"max_pool2d", "avg_pool2d", "concat", "mean"} <= set(found)
+
+
+def test_weights_are_scaled_and_packed_once(tmp_path: Path) -> None:
+    """Another image size is another plan, with the weights of the first."""
+    path = str(tmp_path / "net.onnx")
+    lamina.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 32, 3), normed(32), nn.Conv2d(32, 32, 3)).eval()
+    x = lamina.tensor(np.zeros((1, 3, 32, 32), "f"))
+    lamina.onnx.save(net, [x], path, dynamic={"x": {2: "H", 3: "W"}})
+    model = lamina.onnx.load(path, device="cpu")
+    name = model.inputs[0].name
+
+    def packings(size: int) -> int:
+        before = lamina.counters()["packings"]
+        model.run({name: np.ones((1, 3, size, size), "f")})
+        return lamina.counters()["packings"] - before
+
+    assert packings(32) > 0
+    assert packings(40) == 0
+
+
+def test_training_keeps_the_plain_layout() -> None:
+    """Gradients are computed there: nothing would be saved by reorders."""
+    conv = nn.Conv2d(3, 32, 3)
+    loss = ops.relu(conv(lamina.tensor(np.ones((2, 3, 16, 16), "f")))).sum()
+    found = lamina.explain(*lamina.grad(loss, [conv.weight]))
+    assert "reorder" not in [step.op for step in found.steps]
