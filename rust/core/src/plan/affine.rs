@@ -27,7 +27,9 @@ pub fn affine(graph: &mut Graph) -> Result<()> {
         graph.nodes[at].inputs[1] = graph.add_value(meta, Device::Cpu, Origin::Constant(weight));
         let shift = shift(graph, &found.shift)?;
         let (last, others) = found.nodes.split_last().unwrap_or((&at, &[]));
-        others.iter().for_each(|&node| gone[node] = true);
+        for &node in others {
+            gone[node] = true;
+        }
         let like = &graph.nodes[*last];
         graph.nodes[*last] = Node {
             work: Work::Op(crate::ops::elementwise::op(Func::Add)),
@@ -129,7 +131,9 @@ fn scaled_weight(graph: &Graph, w: Id, scale: &[f64]) -> Result<Option<Value>> {
         return Ok(None);
     }
     let mut hasher = DefaultHasher::new();
-    scale.iter().for_each(|s| s.to_bits().hash(&mut hasher));
+    for scale in scale {
+        scale.to_bits().hash(&mut hasher);
+    }
     let sizes = layout.shape.iter().map(|n| *n as isize);
     let key = PackKey {
         format: "conv2d.scaled",

@@ -226,17 +226,17 @@ impl Rewriter<'_> {
                 meta.shape == shape
             };
             if image {
-                node.inputs[slot] = self.to_blocks(id, &node)?;
+                node.inputs[slot] = self.enter(id, &node)?;
             } else if slot >= asked && meta.len() > 1 && meta.shape.len() < 5 {
                 let values = self.graph.per_channel(id, shape[1]).unwrap_or_default();
                 node.inputs[slot] = self.per_channel(&values)?;
             }
         }
-        for slot in 0..outputs.len() {
-            let meta = self.graph.meta(outputs[slot]);
+        for (slot, &output) in outputs.iter().enumerate() {
+            let meta = self.graph.meta(output);
             let in_blocks = Meta::new(meta.dtype, blocked_shape(&meta.shape).unwrap_or_default());
             node.outputs[slot] = self.graph.add_value(in_blocks, node.device, Origin::Node);
-            self.in_blocks.insert(outputs[slot], node.outputs[slot]);
+            self.in_blocks.insert(output, node.outputs[slot]);
         }
         let (device, site) = (node.device, node.site.clone());
         let made = node.outputs.clone();
@@ -256,7 +256,8 @@ impl Rewriter<'_> {
         Ok(())
     }
 
-    fn to_blocks(&mut self, id: Id, like: &Node) -> Result<Id> {
+    /// The twin of a value from outside the region.
+    fn enter(&mut self, id: Id, like: &Node) -> Result<Id> {
         if let Some(&known) = self.in_blocks.get(&id) {
             return Ok(known);
         }

@@ -26,7 +26,9 @@ pub fn inverted_residual(graph: &mut Graph) {
             .into_iter()
             .find_map(|stages| Some((stages.to_vec(), fused(graph, stages)?)));
         if let Some((stages, node)) = found {
-            stages.iter().for_each(|&stage| gone[stage] = true);
+            for stage in stages {
+                gone[stage] = true;
+            }
             gone[project] = false;
             graph.nodes[project] = node;
         }

@@ -355,7 +355,9 @@ fn inverted_residual_is_its_three_convolutions() {
             }
             let mut x = values(expand.input_len(), 5);
             if !expands {
-                x.iter_mut().for_each(|v| *v = v.abs());
+                for v in &mut x {
+                    *v = v.abs();
+                }
             }
             let (second, third) = (
                 values(middle.weight_len(), 7),

@@ -112,16 +112,14 @@ impl Kernel for Weights<'_> {
         let width = self.width;
         for channel in 0..self.in_c {
             for at in (0..width).step_by(S::LANES) {
-                let mut half = [[s.zero(); 3]; SIDE];
-                for x in 0..3 {
+                let mut half = [[s.zero(); SIDE]; 3];
+                for (x, half) in half.iter_mut().enumerate() {
                     let tap =
                         |y: usize| s.load(&self.rows[(channel * 9 + y * 3 + x) * width + at..]);
-                    let column = kernel(s, [tap(0), tap(1), tap(2)]);
-                    for y in 0..SIDE {
-                        half[y][x] = column[y];
-                    }
+                    *half = kernel(s, [tap(0), tap(1), tap(2)]);
                 }
-                for (y, row) in half.into_iter().enumerate() {
+                for y in 0..SIDE {
+                    let row = half.map(|column| column[y]);
                     for (x, value) in kernel(s, row).into_iter().enumerate() {
                         let to = ((y * SIDE + x) * self.in_c + channel) * width + at;
                         s.store(&mut self.to[to..], value);
@@ -202,7 +200,7 @@ impl Kernel for Input<'_> {
                     unsafe { s.load_ptr(from.as_ptr().offset(pixel * S::LANES as isize)) }
                 };
                 let mut half = [[s.zero(); SIDE]; SIDE];
-                for x in 0..SIDE {
+                for (x, half) in half.iter_mut().enumerate() {
                     let mut d = [s.zero(); SIDE];
                     if whole {
                         for (y, d) in d.iter_mut().enumerate() {
@@ -215,12 +213,10 @@ impl Kernel for Input<'_> {
                             }
                         }
                     }
-                    let column = input(s, d);
-                    for y in 0..SIDE {
-                        half[y][x] = column[y];
-                    }
+                    *half = input(s, d);
                 }
-                for (y, row) in half.into_iter().enumerate() {
+                for y in 0..SIDE {
+                    let row = half.map(|column| column[y]);
                     for (x, value) in input(s, row).into_iter().enumerate() {
                         let product = (y * SIDE + x) * sizes.in_blocks + block;
                         // SAFETY: `v` has room for all products.
@@ -302,16 +298,13 @@ impl Products<'_> {
             ..
         } = self.work;
         let (image, top, left) = self.work.place(tile);
-        let mut half = [[s.zero(); SIDE]; OUT];
-        for x in 0..SIDE {
+        let mut half = [[s.zero(); OUT]; SIDE];
+        for (x, half) in half.iter_mut().enumerate() {
             let mut d = [s.zero(); SIDE];
             for (y, d) in d.iter_mut().enumerate() {
                 *d = s.load(&m[(y * SIDE + x) * line..]);
             }
-            let column = output(s, d);
-            for y in 0..OUT {
-                half[y][x] = column[y];
-            }
+            *half = output(s, d);
         }
         let bias = epilogue.bias_at(block * S::LANES);
         let bias = if bias.is_null() {
@@ -322,8 +315,8 @@ impl Products<'_> {
         };
         let (height, width) = (shape.out_h(), shape.out_w());
         let start = (image * sizes.out_blocks + block) * sizes.plane;
-        for (y, row) in half.into_iter().enumerate().take(height - top) {
-            let row = output(s, row);
+        for y in 0..OUT.min(height - top) {
+            let row = output(s, half.map(|column| column[y]));
             for (x, value) in row.into_iter().enumerate().take(width - left) {
                 let at = (start + (top + y) * width + left + x) * S::LANES;
                 let mut value = s.add(value, bias);
