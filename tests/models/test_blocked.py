@@ -149,7 +149,7 @@ def algorithms(found: list[tuple[str, str]]) -> list[str]:
 def test_a_residual_block_is_its_convolutions(tmp_path: Path) -> None:
     """Batch norms, activations and sums end in the kernels; one way out."""
     found = steps("residual", tmp_path)
-    assert sorted(algorithms(found)) == ["direct", "direct", "stem", "winograd"]
+    assert sorted(algorithms(found)) == ["direct", "direct", "stem", "winograd f(4, 3)"]
     assert [op for op, _ in found if op != "conv2d"] == ["reorder"]
     last = next(params for op, params in found if "residual=True" in params)
     assert "bias=True" in last and "lo=0" in last

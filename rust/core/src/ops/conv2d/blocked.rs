@@ -167,5 +167,5 @@ pub(super) fn packing(isa: Isa, algorithm: Algorithm) -> &'static str {
             }
         };
     }
-    names!(Stem: "stem", Direct: "direct", Pointwise: "pointwise", Winograd: "winograd", Depthwise: "depthwise")
+    names!(Stem: "stem", Direct: "direct", Pointwise: "pointwise", WinogradF2: "winograd2", WinogradF4: "winograd4", Depthwise: "depthwise")
 }

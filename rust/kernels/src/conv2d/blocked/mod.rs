@@ -25,6 +25,7 @@ use crate::matmul::Tail;
 use crate::pool::{DisjointMut, parallel_chunks};
 pub use tile::Activation;
 pub use weight::BlockedConvWeight;
+use winograd::Size;
 
 /// How a convolution is computed; its weight is packed for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,8 +37,10 @@ pub enum Algorithm {
     Direct,
     /// A 1x1 window that moves by one pixel: a product, read in place.
     Pointwise,
+    /// F(2, 3): 16 products for 4 pixels instead of 36.
+    WinogradF2,
     /// F(4, 3): 36 products for 16 pixels instead of 144.
-    Winograd,
+    WinogradF4,
     /// One input and one output channel in a group.
     Depthwise,
 }
@@ -63,12 +66,11 @@ impl Algorithm {
             return (in_c <= FEW_CHANNELS).then_some(Algorithm::Stem);
         }
         let still = shape.stride == [1, 1] && shape.pads == [0; 4];
-        Some(if shape.kernel() == 1 && still {
-            Algorithm::Pointwise
-        } else if winograd::pays(isa, shape) {
-            Algorithm::Winograd
-        } else {
-            Algorithm::Direct
+        Some(match winograd::pays(isa, shape) {
+            _ if shape.kernel() == 1 && still => Algorithm::Pointwise,
+            Some(Size::F2) => Algorithm::WinogradF2,
+            Some(Size::F4) => Algorithm::WinogradF4,
+            None => Algorithm::Direct,
         })
     }
 
@@ -77,7 +79,8 @@ impl Algorithm {
             Algorithm::Stem => "stem",
             Algorithm::Direct => "direct",
             Algorithm::Pointwise => "pointwise",
-            Algorithm::Winograd => "winograd",
+            Algorithm::WinogradF2 => "winograd f(2, 3)",
+            Algorithm::WinogradF4 => "winograd f(4, 3)",
             Algorithm::Depthwise => "depthwise",
         }
     }
@@ -160,7 +163,7 @@ pub fn forward(
     match weight.algorithm() {
         Algorithm::Stem | Algorithm::Direct => direct::forward(shape, x, weight, y, epilogue),
         Algorithm::Pointwise => pointwise::forward(shape, x, weight, y, epilogue),
-        Algorithm::Winograd => {
+        Algorithm::WinogradF2 | Algorithm::WinogradF4 => {
             winograd::forward(shape, x, weight, y, epilogue);
             whole_tail(y, epilogue);
         }

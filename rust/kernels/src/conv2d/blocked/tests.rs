@@ -98,7 +98,7 @@ fn check(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, extras: &Extras) {
     let mut got = vec![f32::NAN; shape.output_len()];
     from_blocked(isa, out_sizes, &y, &mut got);
     // Winograd's points up to 2 cost digits.
-    let tolerance = if algorithm == Algorithm::Winograd {
+    let tolerance = if algorithm == Algorithm::WinogradF4 {
         2e-5
     } else {
         2e-6
@@ -265,7 +265,8 @@ fn winograd() {
         shape([3, 24, 16, 5, 6], 3, 1, [2, 0, 1, 3]),
         shape([1, 17, 40, 33, 31], 3, 1, [1; 4]),
     ];
-    all(Algorithm::Winograd, &shapes);
+    all(Algorithm::WinogradF2, &shapes);
+    all(Algorithm::WinogradF4, &shapes);
 }
 
 #[test]
@@ -273,8 +274,10 @@ fn algorithms_are_chosen() {
     let isa = Isa::best();
     let choose = |shape: Conv2dShape, blocked| Algorithm::choose(isa, &shape, blocked);
     let image = shape([1, 64, 64, 56, 56], 3, 1, [1; 4]);
-    assert_eq!(choose(image, true), Some(Algorithm::Winograd));
+    assert_eq!(choose(image, true), Some(Algorithm::WinogradF4));
     assert_eq!(choose(image, false), None);
+    let small = shape([1, 512, 512, 7, 7], 3, 1, [1; 4]);
+    assert_eq!(choose(small, true), Some(Algorithm::WinogradF2));
     assert_eq!(
         choose(shape([1, 3, 64, 224, 224], 7, 2, [3; 4]), false),
         Some(Algorithm::Stem)

@@ -2,7 +2,7 @@
 
 use super::Algorithm;
 use super::tile::VECTORS;
-use super::winograd;
+use super::winograd::{self, Size};
 use crate::blocked;
 use crate::conv2d::shape::Conv2dShape;
 use crate::isa::Isa;
@@ -41,7 +41,8 @@ impl BlockedConvWeight {
             Algorithm::Depthwise => depthwise(isa, shape, w),
             _ => {
                 let k = match algorithm {
-                    Algorithm::Winograd => shape.in_c * winograd::PRODUCTS,
+                    Algorithm::WinogradF2 => shape.in_c * Size::F2.products(),
+                    Algorithm::WinogradF4 => shape.in_c * Size::F4.products(),
                     _ => shape.in_c * shape.kernel(),
                 };
                 let mut data = AlignedBuf::zeroed(columns * k);
@@ -126,8 +127,13 @@ fn pack(
                 in_c * taps,
             );
         }
-        if algorithm == Algorithm::Winograd {
-            winograd::weights(isa, &rows, in_c, width, to);
+        let size = match algorithm {
+            Algorithm::WinogradF2 => Some(Size::F2),
+            Algorithm::WinogradF4 => Some(Size::F4),
+            _ => None,
+        };
+        if let Some(size) = size {
+            winograd::weights(isa, size, &rows, [in_c, width], to);
             return;
         }
         // To [block][tap][lane]: the order in which places are listed.

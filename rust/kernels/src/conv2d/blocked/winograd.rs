@@ -1,7 +1,9 @@
 //! Winograd's F(4x4, 3x3): tiles of 6 x 6 pixels and the kernel are
 //! transformed so that 36 products of channels give 4 x 4 results (Lavin and
 //! Gray, "Fast Algorithms for Convolutional Neural Networks", 2015; points 0,
-//! 1, -1, 2, -2 and infinity).
+//! 1, -1, 2, -2 and infinity).  And F(2x2, 3x3), 16 products for 2 x 2 results
+//! (points 0, 1, -1 and infinity), whose weights are less than half as large:
+//! many channels and few pixels wait for memory.
 //!
 //!     Y = A' [(G g G') * (B' d B)] A
 //!
@@ -11,7 +13,7 @@
 
 use super::tile::{Activation, Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
-use super::{Conv2dShape, Epilogue, Shape};
+use super::{Algorithm, Conv2dShape, Epilogue, Shape};
 use crate::cache;
 use crate::isa::Isa;
 use crate::pool::{DisjointMut, parallel_for, threads_here};
@@ -19,92 +21,142 @@ use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd, dispatch};
 use std::ops::Range;
 
-/// Pixels along a side of a transformed tile, and of its result.
-const SIDE: usize = 6;
-const OUT: usize = 4;
-pub(super) const PRODUCTS: usize = SIDE * SIDE;
+/// Results along a side of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    F2,
+    F4,
+}
 
-/// Whether it beats the direct kernel: fewer multiplications, for two
-/// transforms and larger weights.
-pub(super) fn pays(isa: Isa, shape: &Conv2dShape) -> bool {
-    let plain = shape.stride == [1, 1] && shape.dilation == [1, 1];
-    let three = shape.kernel_h == 3 && shape.kernel_w == 3;
-    if !plain || !three || shape.in_c < isa.lanes() || shape.out_c < isa.lanes() {
-        return false;
+impl Size {
+    const fn out(self) -> usize {
+        match self {
+            Size::F2 => 2,
+            Size::F4 => 4,
+        }
     }
-    let (in_c, out_c) = (shape.in_c as f64, shape.out_c as f64);
-    let tiles = (shape.batch * shape.out_h().div_ceil(OUT) * shape.out_w().div_ceil(OUT)) as f64;
-    let pixels = (shape.batch * shape.out_plane()) as f64;
-    // In vector operations: products, transforms, and weights from memory.
-    let lanes = isa.lanes() as f64;
-    let products = tiles * PRODUCTS as f64 * in_c * out_c / lanes;
-    let transforms = tiles * (160.0 * in_c + 130.0 * out_c) / lanes;
-    let weights = |each: f64| each * in_c * out_c / lanes * WEIGHT_COST;
-    let winograd = products + transforms + weights(PRODUCTS as f64);
-    let direct = pixels * 9.0 * in_c * out_c / lanes + weights(9.0);
-    winograd < direct
+
+    pub const fn products(self) -> usize {
+        let side = self.out() + 2;
+        side * side
+    }
+
+    /// Vector operations of both transforms, for a channel of a tile.
+    const fn transforms(self) -> [f64; 2] {
+        match self {
+            Size::F2 => [60.0, 50.0],
+            Size::F4 => [160.0, 130.0],
+        }
+    }
 }
 
 /// Vector operations in the time in which a vector of weights arrives.
-const WEIGHT_COST: f64 = 5.0;
+const WEIGHT_COST: f64 = 8.0;
 
-/// B' d for the six values of a column or row.
+/// The one that beats the direct kernel, if any: fewer multiplications, for
+/// two transforms and larger weights.
+pub(super) fn pays(isa: Isa, shape: &Conv2dShape) -> Option<Size> {
+    let plain = shape.stride == [1, 1] && shape.dilation == [1, 1];
+    let three = shape.kernel_h == 3 && shape.kernel_w == 3;
+    if !plain || !three || shape.in_c < isa.lanes() || shape.out_c < isa.lanes() {
+        return None;
+    }
+    // In multiply-adds of one lane.
+    let (in_c, out_c) = (shape.in_c as f64, shape.out_c as f64);
+    let weights = |each: usize| each as f64 * in_c * out_c * WEIGHT_COST;
+    let direct = (shape.batch * shape.out_plane() * 9) as f64 * in_c * out_c + weights(9);
+    let cost = |size: Size| {
+        let down = shape.out_h().div_ceil(size.out());
+        let tiles = (shape.batch * down * shape.out_w().div_ceil(size.out())) as f64;
+        let [before, after] = size.transforms();
+        let products = size.products() as f64 * in_c * out_c;
+        tiles * (products + before * in_c + after * out_c) + weights(size.products())
+    };
+    let best = if cost(Size::F2) < cost(Size::F4) {
+        Size::F2
+    } else {
+        Size::F4
+    };
+    (cost(best) < direct).then_some(best)
+}
+
+/// B' d for the values of a column or row.
 #[inline(always)]
-fn input<S: Simd>(s: S, d: [S::F; SIDE]) -> [S::F; SIDE] {
+fn input<S: Simd, const SIDE: usize>(s: S, d: [S::F; SIDE]) -> [S::F; SIDE] {
+    let mut out = d;
+    if SIDE == 4 {
+        out[0] = s.sub(d[0], d[2]);
+        out[1] = s.add(d[1], d[2]);
+        out[2] = s.sub(d[2], d[1]);
+        out[3] = s.sub(d[1], d[3]);
+        return out;
+    }
     let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(5.0));
     let even = s.fnma(four, d[2], d[4]);
     let odd = s.fnma(four, d[1], d[3]);
     let far_even = s.sub(d[4], d[2]);
     let far_odd = s.mul(two, s.sub(d[3], d[1]));
-    [
-        s.add(s.fnma(five, d[2], s.mul(four, d[0])), d[4]),
-        s.add(even, odd),
-        s.sub(even, odd),
-        s.add(far_even, far_odd),
-        s.sub(far_even, far_odd),
-        s.add(s.fnma(five, d[3], s.mul(four, d[1])), d[5]),
-    ]
+    out[0] = s.add(s.fnma(five, d[2], s.mul(four, d[0])), d[4]);
+    out[1] = s.add(even, odd);
+    out[2] = s.sub(even, odd);
+    out[3] = s.add(far_even, far_odd);
+    out[4] = s.sub(far_even, far_odd);
+    out[5] = s.add(s.fnma(five, d[3], s.mul(four, d[1])), d[5]);
+    out
 }
 
-/// A' m for the six values of a column or row.
+/// A' m for the values of a column or row.
 #[inline(always)]
-fn output<S: Simd>(s: S, m: [S::F; SIDE]) -> [S::F; OUT] {
+fn output<S: Simd, const SIDE: usize, const OUT: usize>(s: S, m: [S::F; SIDE]) -> [S::F; OUT] {
     let (sum, difference) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+    let mut out = [s.zero(); OUT];
+    if SIDE == 4 {
+        out[0] = s.add(m[0], sum);
+        out[1] = s.sub(difference, m[3]);
+        return out;
+    }
     let (far_sum, far_difference) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
-    [
-        s.add(s.add(m[0], sum), far_sum),
-        s.fma(s.splat(2.0), far_difference, difference),
-        s.fma(s.splat(4.0), far_sum, sum),
-        s.add(s.fma(s.splat(8.0), far_difference, difference), m[5]),
-    ]
+    out[0] = s.add(s.add(m[0], sum), far_sum);
+    out[1] = s.fma(s.splat(2.0), far_difference, difference);
+    out[2] = s.fma(s.splat(4.0), far_sum, sum);
+    out[3] = s.add(s.fma(s.splat(8.0), far_difference, difference), m[5]);
+    out
 }
 
 /// G g for the three values of a column or row.
 #[inline(always)]
-fn kernel<S: Simd>(s: S, g: [S::F; 3]) -> [S::F; SIDE] {
+fn kernel<S: Simd, const SIDE: usize>(s: S, g: [S::F; 3]) -> [S::F; SIDE] {
     let ends = s.add(g[0], g[2]);
+    let mut out = [s.zero(); SIDE];
+    if SIDE == 4 {
+        let half = s.splat(0.5);
+        out[0] = g[0];
+        out[1] = s.mul(half, s.add(ends, g[1]));
+        out[2] = s.mul(half, s.sub(ends, g[1]));
+        out[3] = g[2];
+        return out;
+    }
     let near = |sum| s.mul(s.splat(-1.0 / 6.0), sum);
     let far_ends = s.fma(s.splat(1.0 / 24.0), g[0], s.mul(s.splat(1.0 / 6.0), g[2]));
     let middle = s.mul(s.splat(1.0 / 12.0), g[1]);
-    [
-        s.mul(s.splat(0.25), g[0]),
-        near(s.add(ends, g[1])),
-        near(s.sub(ends, g[1])),
-        s.add(far_ends, middle),
-        s.sub(far_ends, middle),
-        g[2],
-    ]
+    out[0] = s.mul(s.splat(0.25), g[0]);
+    out[1] = near(s.add(ends, g[1]));
+    out[2] = near(s.sub(ends, g[1]));
+    out[3] = s.add(far_ends, middle);
+    out[4] = s.sub(far_ends, middle);
+    out[5] = g[2];
+    out
 }
 
 /// \[in channel\]\[tap\]\[width\] to \[product\]\[in channel\]\[width\].
-struct Weights<'a> {
+struct Weights<'a, const SIDE: usize> {
     rows: &'a [f32],
     in_c: usize,
     width: usize,
     to: &'a mut [f32],
 }
 
-impl Kernel for Weights<'_> {
+impl<const SIDE: usize> Kernel for Weights<'_, SIDE> {
     type Out = ();
 
     #[inline(always)]
@@ -120,7 +172,7 @@ impl Kernel for Weights<'_> {
                 }
                 for y in 0..SIDE {
                     let row = half.map(|column| column[y]);
-                    for (x, value) in kernel(s, row).into_iter().enumerate() {
+                    for (x, value) in kernel::<S, SIDE>(s, row).into_iter().enumerate() {
                         let to = ((y * SIDE + x) * self.in_c + channel) * width + at;
                         s.store(&mut self.to[to..], value);
                     }
@@ -131,21 +183,39 @@ impl Kernel for Weights<'_> {
 }
 
 /// The transformed kernels of `width` output channels.
-pub(super) fn weights(isa: Isa, rows: &[f32], in_c: usize, width: usize, to: &mut [f32]) {
-    dispatch(
-        isa,
-        Weights {
-            rows,
-            in_c,
-            width,
-            to,
-        },
-    );
+pub(super) fn weights(
+    isa: Isa,
+    size: Size,
+    rows: &[f32],
+    [in_c, width]: [usize; 2],
+    to: &mut [f32],
+) {
+    match size {
+        Size::F2 => dispatch(
+            isa,
+            Weights::<4> {
+                rows,
+                in_c,
+                width,
+                to,
+            },
+        ),
+        Size::F4 => dispatch(
+            isa,
+            Weights::<6> {
+                rows,
+                in_c,
+                width,
+                to,
+            },
+        ),
+    }
 }
 
 /// What all tasks share.
 struct Work<'a> {
     isa: Isa,
+    size: Size,
     shape: &'a Conv2dShape,
     sizes: Shape,
     /// Tiles down and across an image.
@@ -161,19 +231,20 @@ impl Work<'_> {
     fn place(&self, tile: usize) -> (usize, usize, usize) {
         let [down, across] = self.grid;
         let (x, rest) = (tile % across, tile / across);
-        (rest / down, rest % down * OUT, x * OUT)
+        let out = self.size.out();
+        (rest / down, rest % down * out, x * out)
     }
 }
 
 /// Blocks `blocks` of the input of tiles `tiles`: v \[product\]\[block\]\[tile\].
-struct Input<'a> {
+struct Input<'a, const SIDE: usize> {
     work: &'a Work<'a>,
     tiles: Range<usize>,
     blocks: Range<usize>,
     v: *mut f32,
 }
 
-impl Kernel for Input<'_> {
+impl<const SIDE: usize> Kernel for Input<'_, SIDE> {
     type Out = ();
 
     #[inline(always)]
@@ -232,7 +303,7 @@ impl Kernel for Input<'_> {
 }
 
 /// Pairs `pairs` of output blocks of tiles `tiles`.
-struct Products<'a> {
+struct Products<'a, const SIDE: usize, const OUT: usize> {
     work: &'a Work<'a>,
     tiles: Range<usize>,
     pairs: Range<usize>,
@@ -240,7 +311,7 @@ struct Products<'a> {
     places: &'a [u32],
 }
 
-impl Kernel for Products<'_> {
+impl<const SIDE: usize, const OUT: usize> Kernel for Products<'_, SIDE, OUT> {
     type Out = ();
 
     #[inline(always)]
@@ -251,13 +322,14 @@ impl Kernel for Products<'_> {
         let product = sizes.in_blocks * count * S::LANES;
         let line = VECTORS * count * S::LANES;
         // [product][vector][tile]
-        let mut m = Scratch::take(PRODUCTS * line);
+        let products = SIDE * SIDE;
+        let mut m = Scratch::take(products * line);
         for pair in self.pairs.clone() {
             let first = pair * VECTORS;
             let vectors = VECTORS.min(sizes.out_blocks - first);
             let width = vectors * S::LANES;
-            let weight = &self.work.weight[first * S::LANES * in_c * PRODUCTS..];
-            for i in 0..PRODUCTS {
+            let weight = &self.work.weight[first * S::LANES * in_c * products..];
+            for i in 0..products {
                 for (at, pixels) in tiles(S::ISA, count) {
                     // SAFETY: inside v and m.
                     unsafe {
@@ -287,7 +359,7 @@ impl Kernel for Products<'_> {
     }
 }
 
-impl Products<'_> {
+impl<const SIDE: usize, const OUT: usize> Products<'_, SIDE, OUT> {
     /// The results of one tile and output block; products `line` apart.
     #[inline(always)]
     fn back<S: Simd>(&self, s: S, block: usize, tile: usize, m: &[f32], line: usize) {
@@ -304,7 +376,7 @@ impl Products<'_> {
             for (y, d) in d.iter_mut().enumerate() {
                 *d = s.load(&m[(y * SIDE + x) * line..]);
             }
-            *half = output(s, d);
+            *half = output::<S, SIDE, OUT>(s, d);
         }
         let bias = epilogue.bias_at(block * S::LANES);
         let bias = if bias.is_null() {
@@ -316,7 +388,7 @@ impl Products<'_> {
         let (height, width) = (shape.out_h(), shape.out_w());
         let start = (image * sizes.out_blocks + block) * sizes.plane;
         for y in 0..OUT.min(height - top) {
-            let row = output(s, half.map(|column| column[y]));
+            let row = output::<S, SIDE, OUT>(s, half.map(|column| column[y]));
             for (x, value) in row.into_iter().enumerate().take(width - left) {
                 let at = (start + (top + y) * width + left + x) * S::LANES;
                 let mut value = s.add(value, bias);
@@ -335,9 +407,9 @@ impl Products<'_> {
 
 /// Tiles of a group: as many as let its transformed input stay in the
 /// second-level cache, at least two of the largest micro-tiles.
-fn group(isa: Isa, in_blocks: usize) -> usize {
+fn group(isa: Isa, size: Size, in_blocks: usize) -> usize {
     let pixels = super::tile::pixels(isa);
-    let each = PRODUCTS * in_blocks * isa.lanes() * size_of::<f32>();
+    let each = size.products() * in_blocks * isa.lanes() * size_of::<f32>();
     let fit = cache::l2() / 4 * 3 / each;
     (fit / pixels).clamp(2, 8) * pixels
 }
@@ -351,13 +423,18 @@ pub(super) fn forward(
 ) {
     let isa = weight.isa();
     let sizes = Shape::new(isa, shape);
-    let grid = [shape.out_h().div_ceil(OUT), shape.out_w().div_ceil(OUT)];
+    let size = match weight.algorithm() {
+        Algorithm::WinogradF2 => Size::F2,
+        _ => Size::F4,
+    };
+    let grid = [shape.out_h(), shape.out_w()].map(|n| n.div_ceil(size.out()));
     let all = shape.batch * grid[0] * grid[1];
     let lanes = isa.lanes();
     let (in_blocks, out_blocks) = (sizes.in_blocks, sizes.out_blocks);
     let pairs = out_blocks.div_ceil(VECTORS);
     let work = Work {
         isa,
+        size,
         shape,
         sizes,
         grid,
@@ -366,12 +443,12 @@ pub(super) fn forward(
         y: DisjointMut::new(y),
         epilogue,
     };
-    let most = group(isa, in_blocks);
+    let most = group(isa, size, in_blocks);
     let groups = all.div_ceil(most);
     let part = |i: usize| all * i / groups..all * (i + 1) / groups;
     let places =
         |count: usize| -> Vec<u32> { (0..in_blocks).map(|b| (b * count * lanes) as u32).collect() };
-    let len = |count: usize| PRODUCTS * in_blocks * count * lanes;
+    let len = |count: usize| size.products() * in_blocks * count * lanes;
     let threads = threads_here();
     if threads == 1 || groups >= 2 * threads {
         parallel_for(groups, &|i| {
@@ -403,27 +480,43 @@ pub(super) fn forward(
 impl Work<'_> {
     /// Tasks write different blocks of `v`, which has room for all.
     fn transform(&self, tiles: Range<usize>, blocks: Range<usize>, v: *mut f32) {
-        dispatch(
-            self.isa,
-            Input {
-                work: self,
-                tiles,
-                blocks,
-                v,
-            },
-        );
+        macro_rules! run {
+            ($side:literal) => {
+                dispatch(
+                    self.isa,
+                    Input::<$side> {
+                        work: self,
+                        tiles,
+                        blocks,
+                        v,
+                    },
+                )
+            };
+        }
+        match self.size {
+            Size::F2 => run!(4),
+            Size::F4 => run!(6),
+        }
     }
 
     fn multiply(&self, tiles: Range<usize>, pairs: Range<usize>, v: *const f32, places: &[u32]) {
-        dispatch(
-            self.isa,
-            Products {
-                work: self,
-                tiles,
-                pairs,
-                v,
-                places,
-            },
-        );
+        macro_rules! run {
+            ($side:literal, $out:literal) => {
+                dispatch(
+                    self.isa,
+                    Products::<$side, $out> {
+                        work: self,
+                        tiles,
+                        pairs,
+                        v,
+                        places,
+                    },
+                )
+            };
+        }
+        match self.size {
+            Size::F2 => run!(4, 2),
+            Size::F4 => run!(6, 4),
+        }
     }
 }
