@@ -173,7 +173,7 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
 
 /// Asks for a cache line ahead of its use.
 #[inline(always)]
-pub(crate) fn prefetch(p: *const f32) {
+fn prefetch(p: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint, which no address makes fault; SSE is part of x86-64.
     unsafe {

@@ -2,11 +2,8 @@
 //! while input channels and taps run by.
 
 use crate::isa::Isa;
-use crate::matmul::tile::{prefetch, tile_rows, unroll};
+use crate::matmul::tile::{tile_rows, unroll};
 use crate::simd::{Kernel, Simd};
-
-/// How far ahead weights are asked for, in values: they may come from memory.
-const AHEAD: usize = 1024;
 
 /// Vectors of output channels of the largest tile.
 pub(super) const VECTORS: usize = 2;
@@ -124,9 +121,6 @@ impl<const PIXELS: usize, const VECS: usize, const SOURCE: bool> Kernel
                 }
                 let channels = if i < t.full { S::LANES } else { t.last };
                 for _ in 0..channels / 4 {
-                    for line in 0..4 * VECS * S::LANES / 16 {
-                        prefetch(w.wrapping_add(AHEAD + line * 16));
-                    }
                     step!(x, 0);
                     step!(x, 1);
                     step!(x, 2);

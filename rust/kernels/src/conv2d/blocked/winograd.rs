@@ -11,6 +11,8 @@
 //! task, so that it stays in the second-level cache; where there are fewer
 //! groups than threads, they share the output channels of a group.
 
+mod transform;
+
 use super::tile::{Activation, Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Algorithm, Conv2dShape, Epilogue, Shape};
@@ -20,6 +22,8 @@ use crate::pool::{DisjointMut, parallel_for, threads_here};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd, dispatch};
 use std::ops::Range;
+pub(super) use transform::weights;
+use transform::{input, output};
 
 /// Results along a side of a tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,138 +82,6 @@ pub(super) fn pays(isa: Isa, shape: &Conv2dShape) -> Option<Size> {
         Size::F4
     };
     (cost(best) < direct).then_some(best)
-}
-
-/// B' d for the values of a column or row.
-#[inline(always)]
-fn input<S: Simd, const SIDE: usize>(s: S, d: [S::F; SIDE]) -> [S::F; SIDE] {
-    let mut out = d;
-    if SIDE == 4 {
-        out[0] = s.sub(d[0], d[2]);
-        out[1] = s.add(d[1], d[2]);
-        out[2] = s.sub(d[2], d[1]);
-        out[3] = s.sub(d[1], d[3]);
-        return out;
-    }
-    let (two, four, five) = (s.splat(2.0), s.splat(4.0), s.splat(5.0));
-    let even = s.fnma(four, d[2], d[4]);
-    let odd = s.fnma(four, d[1], d[3]);
-    let far_even = s.sub(d[4], d[2]);
-    let far_odd = s.mul(two, s.sub(d[3], d[1]));
-    out[0] = s.add(s.fnma(five, d[2], s.mul(four, d[0])), d[4]);
-    out[1] = s.add(even, odd);
-    out[2] = s.sub(even, odd);
-    out[3] = s.add(far_even, far_odd);
-    out[4] = s.sub(far_even, far_odd);
-    out[5] = s.add(s.fnma(five, d[3], s.mul(four, d[1])), d[5]);
-    out
-}
-
-/// A' m for the values of a column or row.
-#[inline(always)]
-fn output<S: Simd, const SIDE: usize, const OUT: usize>(s: S, m: [S::F; SIDE]) -> [S::F; OUT] {
-    let (sum, difference) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
-    let mut out = [s.zero(); OUT];
-    if SIDE == 4 {
-        out[0] = s.add(m[0], sum);
-        out[1] = s.sub(difference, m[3]);
-        return out;
-    }
-    let (far_sum, far_difference) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
-    out[0] = s.add(s.add(m[0], sum), far_sum);
-    out[1] = s.fma(s.splat(2.0), far_difference, difference);
-    out[2] = s.fma(s.splat(4.0), far_sum, sum);
-    out[3] = s.add(s.fma(s.splat(8.0), far_difference, difference), m[5]);
-    out
-}
-
-/// G g for the three values of a column or row.
-#[inline(always)]
-fn kernel<S: Simd, const SIDE: usize>(s: S, g: [S::F; 3]) -> [S::F; SIDE] {
-    let ends = s.add(g[0], g[2]);
-    let mut out = [s.zero(); SIDE];
-    if SIDE == 4 {
-        let half = s.splat(0.5);
-        out[0] = g[0];
-        out[1] = s.mul(half, s.add(ends, g[1]));
-        out[2] = s.mul(half, s.sub(ends, g[1]));
-        out[3] = g[2];
-        return out;
-    }
-    let near = |sum| s.mul(s.splat(-1.0 / 6.0), sum);
-    let far_ends = s.fma(s.splat(1.0 / 24.0), g[0], s.mul(s.splat(1.0 / 6.0), g[2]));
-    let middle = s.mul(s.splat(1.0 / 12.0), g[1]);
-    out[0] = s.mul(s.splat(0.25), g[0]);
-    out[1] = near(s.add(ends, g[1]));
-    out[2] = near(s.sub(ends, g[1]));
-    out[3] = s.add(far_ends, middle);
-    out[4] = s.sub(far_ends, middle);
-    out[5] = g[2];
-    out
-}
-
-/// \[in channel\]\[tap\]\[width\] to \[product\]\[in channel\]\[width\].
-struct Weights<'a, const SIDE: usize> {
-    rows: &'a [f32],
-    in_c: usize,
-    width: usize,
-    to: &'a mut [f32],
-}
-
-impl<const SIDE: usize> Kernel for Weights<'_, SIDE> {
-    type Out = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let width = self.width;
-        for channel in 0..self.in_c {
-            for at in (0..width).step_by(S::LANES) {
-                let mut half = [[s.zero(); SIDE]; 3];
-                for (x, half) in half.iter_mut().enumerate() {
-                    let tap =
-                        |y: usize| s.load(&self.rows[(channel * 9 + y * 3 + x) * width + at..]);
-                    *half = kernel(s, [tap(0), tap(1), tap(2)]);
-                }
-                for y in 0..SIDE {
-                    let row = half.map(|column| column[y]);
-                    for (x, value) in kernel::<S, SIDE>(s, row).into_iter().enumerate() {
-                        let to = ((y * SIDE + x) * self.in_c + channel) * width + at;
-                        s.store(&mut self.to[to..], value);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The transformed kernels of `width` output channels.
-pub(super) fn weights(
-    isa: Isa,
-    size: Size,
-    rows: &[f32],
-    [in_c, width]: [usize; 2],
-    to: &mut [f32],
-) {
-    match size {
-        Size::F2 => dispatch(
-            isa,
-            Weights::<4> {
-                rows,
-                in_c,
-                width,
-                to,
-            },
-        ),
-        Size::F4 => dispatch(
-            isa,
-            Weights::<6> {
-                rows,
-                in_c,
-                width,
-                to,
-            },
-        ),
-    }
 }
 
 /// What all tasks share.
@@ -405,11 +277,13 @@ impl<const SIDE: usize, const OUT: usize> Products<'_, SIDE, OUT> {
     }
 }
 
-/// Tiles of a group: as many as let its transformed input stay in the
-/// second-level cache, at least two of the largest micro-tiles.
+/// Tiles of a group: as many as let their transformed inputs and one pair's
+/// products stay in most of the second-level cache, at least two of the
+/// largest micro-tiles.
 fn group(isa: Isa, size: Size, in_blocks: usize) -> usize {
     let pixels = super::tile::pixels(isa);
-    let each = size.products() * in_blocks * isa.lanes() * size_of::<f32>();
+    let vector = isa.lanes() * size_of::<f32>();
+    let each = size.products() * (in_blocks + VECTORS) * vector;
     let fit = cache::l2() / 4 * 3 / each;
     (fit / pixels).clamp(2, 8) * pixels
 }
