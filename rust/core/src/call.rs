@@ -129,6 +129,18 @@ impl<'a> CpuCall<'a> {
         format: &'static str,
         pack: impl FnOnce() -> T,
     ) -> Arc<T> {
+        self.packed_as(index, format, 0, pack)
+    }
+
+    /// As [`CpuCall::packed`], for packings that differ in more than their
+    /// format: `key` tells them apart.
+    pub fn packed_as<T: std::any::Any + Send + Sync>(
+        &self,
+        index: usize,
+        format: &'static str,
+        key: u64,
+        pack: impl FnOnce() -> T,
+    ) -> Arc<T> {
         let operand = &self.inputs[index];
         match operand.owner {
             Some(owner) => {
@@ -138,6 +150,7 @@ impl<'a> CpuCall<'a> {
                     .iter()
                     .map(|&n| n as isize)
                     .chain(layout.strides.iter().copied())
+                    .chain([key as isize])
                     .collect();
                 owner.packed(
                     PackKey {

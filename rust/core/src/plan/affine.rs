@@ -6,9 +6,9 @@
 use super::graph::{Graph, Id, Node, Origin, Work};
 use crate::memory::PackKey;
 use crate::op::Meta;
-use crate::{Class, DType, Device, Result, Storage, Value};
+use crate::ops::conv2d::scale::Scale;
+use crate::{Class, DType, Device, Error, Result, Storage, Value};
 use lamina_kernels::Func;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 pub fn affine(graph: &mut Graph) -> Result<()> {
@@ -20,11 +20,12 @@ pub fn affine(graph: &mut Graph) -> Result<()> {
         };
         let conv = &graph.nodes[at];
         let (w, y) = (conv.inputs[1], conv.outputs[0]);
-        let Some(weight) = scaled_weight(graph, w, &found.scale)? else {
-            continue;
+        let origin = Origin::Scaled {
+            weight: w,
+            scale: Scale::new(found.scale),
         };
         let meta = graph.meta(w).clone();
-        graph.nodes[at].inputs[1] = graph.add_value(meta, Device::Cpu, Origin::Constant(weight));
+        graph.nodes[at].inputs[1] = graph.add_value(meta, Device::Cpu, origin);
         let shift = shift(graph, &found.shift)?;
         let (last, others) = found.nodes.split_last().unwrap_or((&at, &[]));
         for &node in others {
@@ -65,7 +66,10 @@ fn scaled(graph: &Graph, at: usize, readers: &[Vec<usize>], wanted: &[bool]) -> 
     if !is_conv || conv.device != Device::Cpu || meta.dtype != DType::F32 {
         return None;
     }
-    graph.constant(conv.inputs[1])?;
+    let weight = graph.constant(conv.inputs[1])?;
+    weight
+        .host_bytes()
+        .filter(|_| weight.layout.is_contiguous())?;
     let channels = meta.shape[1];
     let mut found = Scaled {
         nodes: Vec::new(),
@@ -117,42 +121,43 @@ fn step(graph: &Graph, node: &Node, value: Id, shape: &[usize]) -> Option<(Func,
     Some((func, factor))
 }
 
-/// The weight with each output channel scaled: kept with the weight's
-/// storage, so that every plan of a model has the same one, and packs it once.
-fn scaled_weight(graph: &Graph, w: Id, scale: &[f64]) -> Result<Option<Value>> {
-    let Some(weight) = graph.constant(w) else {
-        return Ok(None);
-    };
-    let Storage::Cpu(buffer) = &weight.storage else {
-        return Ok(None);
+/// Makes the scaled weights that a node still reads.
+pub fn scale_weights(graph: &mut Graph) -> Result<()> {
+    let readers = graph.readers();
+    for id in 0..graph.values.len() {
+        if let Origin::Scaled { weight, scale } = &graph.values[id].origin
+            && !readers[id].is_empty()
+        {
+            let value = scaled_weight(graph, *weight, scale)?;
+            graph.values[id].origin = Origin::Constant(value);
+        }
+    }
+    Ok(())
+}
+
+/// Kept with the weight's storage, so that every plan of a model has the same
+/// one, and packs it once.
+fn scaled_weight(graph: &Graph, weight: Id, scale: &Scale) -> Result<Value> {
+    let weight = graph.constant(weight);
+    let Some((weight, Storage::Cpu(buffer))) = weight.map(|w| (w, &w.storage)) else {
+        return Err(Error::internal("a scaled weight is no constant"));
     };
     let layout = &weight.layout;
-    if !layout.is_contiguous() {
-        return Ok(None);
-    }
-    let mut hasher = DefaultHasher::new();
-    for scale in scale {
-        scale.to_bits().hash(&mut hasher);
-    }
     let sizes = layout.shape.iter().map(|n| *n as isize);
     let key = PackKey {
         format: "conv2d.scaled",
         offset: layout.offset,
-        sizes: sizes.chain([hasher.finish() as isize]).collect(),
+        sizes: sizes.chain([scale.key as isize]).collect(),
     };
     let bytes = &buffer.bytes()[layout.offset * 4..][..layout.len() * 4];
-    let each = layout.len() / scale.len().max(1) * 4;
     let made: Arc<Result<Value>> = buffer.packed(key, || {
-        let mut scaled = Vec::with_capacity(bytes.len());
-        for (row, scale) in bytes.chunks_exact(each.max(4)).zip(scale) {
-            for value in row.as_chunks::<4>().0 {
-                let value = f64::from(f32::from_le_bytes(*value)) * scale;
-                scaled.extend((value as f32).to_le_bytes());
-            }
-        }
-        Value::from_bytes(DType::F32, &layout.shape, &scaled)
+        let values = bytes.as_chunks::<4>().0.iter();
+        let values: Vec<f32> = values.map(|b| f32::from_le_bytes(*b)).collect();
+        let scaled = scale.apply(&values);
+        let bytes: Vec<u8> = scaled.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Value::from_bytes(DType::F32, &layout.shape, &bytes)
     });
-    (*made).clone().map(Some)
+    (*made).clone()
 }
 
 /// The constant (channels, 1, 1).

@@ -142,7 +142,10 @@ fn twin_of(graph: &Graph, node: &Node, made_in_blocks: &dyn Fn(Id) -> bool) -> O
     } = op.op.blocked(&metas)?;
     // Weights are packed once, so they have to stay.
     let ready = if gains {
-        graph.constant(*node.inputs.get(1)?).is_some()
+        matches!(
+            graph.values[*node.inputs.get(1)?].origin,
+            Origin::Constant(_) | Origin::Scaled { .. }
+        )
     } else {
         node.inputs[..images].iter().any(|id| made_in_blocks(*id))
     };
@@ -290,14 +293,21 @@ impl Rewriter<'_> {
             .add_value(meta, Device::Cpu, Origin::Constant(value)))
     }
 
-    /// Takes what begins the tail of a convolution, if it is a bias, a
-    /// residual or an activation, into its op.
+    /// Takes the scale of a convolution's weight, and what begins its tail, if
+    /// that is a bias, a residual or an activation, into its op.
     fn epilogue(&mut self, op: &OpRef, node: &mut Node, shape: &[usize]) -> Result<OpRef> {
         let as_any: &dyn std::any::Any = &*op.op;
-        let (Some(conv), Some(tail)) = (as_any.downcast_ref::<Conv2dBlocked>(), &node.tail) else {
+        let Some(conv) = as_any.downcast_ref::<Conv2dBlocked>() else {
             return Ok(op.clone());
         };
         let mut conv = conv.clone();
+        if let Origin::Scaled { weight, scale } = &self.graph.values[node.inputs[1]].origin {
+            conv.scale = Some(scale.clone());
+            node.inputs[1] = *weight;
+        }
+        let Some(tail) = &node.tail else {
+            return Ok(OpRef::new(conv));
+        };
         let mut own = node.inputs[..tail.first].to_vec();
         let mut rest = node.inputs[tail.first..].to_vec();
         let mut chain = (*tail.chain).clone();

@@ -1,6 +1,7 @@
 //! The planner's graph: what the passes rewrite.
 
 use crate::op::{Meta, OpRef};
+use crate::ops::conv2d::scale::Scale;
 use crate::{Class, DType, Device, Layout, Value};
 use lamina_kernels::Chain;
 use std::sync::Arc;
@@ -13,6 +14,9 @@ pub enum Origin {
     Input(InputDef),
     /// Known when planning (weights of a loaded model, folded results).
     Constant(Value),
+    /// Known too: a constant weight with each output channel scaled, made only
+    /// where a kernel does not scale it as it packs it.
+    Scaled { weight: Id, scale: Scale },
     /// Computed by a node.
     Node,
 }
@@ -152,7 +156,7 @@ impl Graph {
                 offset: 0,
                 ..value.layout.clone()
             }),
-            Origin::Node => None,
+            Origin::Scaled { .. } | Origin::Node => None,
         }
     }
 

@@ -84,6 +84,7 @@ impl Plan {
         fuse::fuse(&mut graph);
         epilogue::epilogue(&mut graph);
         blocked::blocked(&mut graph)?;
+        affine::scale_weights(&mut graph)?;
         inverted_residual::inverted_residual(&mut graph);
         let placed = layout::layout(&mut graph)?;
         let donated = donate::donate(&mut graph, &placed);
@@ -180,7 +181,7 @@ fn assemble(
                 Slot::Input(input.index)
             }
             Origin::Constant(value) => Slot::Constant(value.clone()),
-            Origin::Node => continue,
+            Origin::Scaled { .. } | Origin::Node => continue,
         };
         border.insert(id, slots.len());
         slots.push(slot);

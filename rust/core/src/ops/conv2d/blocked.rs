@@ -1,6 +1,7 @@
 //! Convolution on images in the blocked layout: the planner's twin of
 //! [`Conv2d`], with a bias, a residual and an activation of its own.
 
+use super::scale::Scale;
 use super::{Conv2d, flops_of};
 use crate::call::{CpuCall, GpuCall};
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
@@ -10,6 +11,7 @@ use lamina_kernels::conv2d::blocked::{
     Activation, Algorithm, BlockedConvWeight, Epilogue, forward,
 };
 use lamina_kernels::{Isa, blocked};
+use std::sync::Arc;
 
 /// Inputs: x (in blocks, but plain for [`Algorithm::Stem`]), weight, then if
 /// said bias (out channels, filled up to blocks) and residual (as the result).
@@ -20,6 +22,8 @@ pub struct Conv2dBlocked {
     pub bias: bool,
     pub residual: bool,
     pub activation: Activation,
+    /// Of the weight's output channels.
+    pub scale: Option<Scale>,
 }
 
 /// For float32 images where there is a kernel.
@@ -42,6 +46,7 @@ pub(super) fn twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blocked> {
             bias: false,
             residual: false,
             activation: Activation::NONE,
+            scale: None,
         }),
         images: usize::from(algorithm != Algorithm::Stem),
         gains: true,
@@ -58,6 +63,25 @@ impl Conv2dBlocked {
             x => x.to_vec(),
         };
         self.form.sizes("conv2d", &plain, w)
+    }
+}
+
+impl Conv2dBlocked {
+    /// Input `index`, scaled and packed.
+    pub(super) fn weight(
+        &self,
+        call: &CpuCall<'_>,
+        index: usize,
+        sizes: &Conv2dShape,
+    ) -> Result<Arc<BlockedConvWeight>> {
+        let (isa, algorithm) = (Isa::current(), self.algorithm);
+        let w = call.slice::<f32>(index)?;
+        let key = self.scale.as_ref().map_or(0, |scale| scale.key);
+        Ok(call.packed_as(index, packing(isa, algorithm), key, || {
+            let scaled = self.scale.as_ref().map(|scale| scale.apply(w));
+            let w = scaled.as_deref().unwrap_or(w);
+            BlockedConvWeight::new(isa, algorithm, sizes, w)
+        }))
     }
 }
 
@@ -113,11 +137,7 @@ impl Op for Conv2dBlocked {
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let sizes = self.sizes(call.shape(0), call.shape(1))?;
-        let isa = Isa::current();
-        let w = call.slice::<f32>(1)?;
-        let weight = call.packed(1, packing(isa, self.algorithm), || {
-            BlockedConvWeight::new(isa, self.algorithm, &sizes, w)
-        });
+        let weight = self.weight(call, 1, &sizes)?;
         let (x, y) = (call.slice(0)?, call.out(0)?);
         let bias = if self.bias {
             Some(call.slice(2)?)
@@ -155,7 +175,7 @@ impl Op for Conv2dBlocked {
 }
 
 /// The name of a packing; one serves every image size.
-pub(super) fn packing(isa: Isa, algorithm: Algorithm) -> &'static str {
+fn packing(isa: Isa, algorithm: Algorithm) -> &'static str {
     macro_rules! names {
         ($($algorithm:ident: $name:literal),*) => {
             match (isa, algorithm) {

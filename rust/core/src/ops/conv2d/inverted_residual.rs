@@ -1,7 +1,7 @@
 //! MobileNetV2's block as one op of the planner's: a pointwise, a depthwise
 //! and a pointwise convolution in blocks, of which the first may be missing.
 
-use super::blocked::{Conv2dBlocked, packing};
+use super::blocked::Conv2dBlocked;
 use super::flops_of;
 use crate::call::{CpuCall, GpuCall};
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
@@ -136,7 +136,6 @@ impl Op for InvertedResidual {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        let isa = Isa::current();
         let sizes = self.all_sizes(&|at| call.shape(at).to_vec())?;
         let (places, residual) = self.places();
         let residual = residual.map(|at| call.slice(at)).transpose()?;
@@ -144,11 +143,7 @@ impl Op for InvertedResidual {
         let mut epilogues: Vec<Epilogue<'_>> = Vec::with_capacity(sizes.len());
         for (i, ((stage, place), sizes)) in self.stages.iter().zip(&places).zip(&sizes).enumerate()
         {
-            let w = call.slice::<f32>(place.weight)?;
-            let algorithm = stage.algorithm;
-            weights.push(call.packed(place.weight, packing(isa, algorithm), || {
-                BlockedConvWeight::new(isa, algorithm, sizes, w)
-            }));
+            weights.push(stage.weight(call, place.weight, sizes)?);
             epilogues.push(Epilogue {
                 bias: place.bias.map(|at| call.slice(at)).transpose()?,
                 residual: residual.filter(|_| i + 1 == self.stages.len()),

@@ -10,6 +10,7 @@ mod backward_input;
 mod backward_weight;
 pub mod blocked;
 pub mod inverted_residual;
+pub mod scale;
 
 pub use backward_input::{Conv2dBackwardInput, conv_transpose2d};
 pub use backward_weight::Conv2dBackwardWeight;

@@ -55,7 +55,7 @@ impl Size {
 }
 
 /// Vector operations in the time in which a vector of weights arrives.
-const WEIGHT_COST: f64 = 8.0;
+const WEIGHT_COST: f64 = 12.0;
 
 /// The one that beats the direct kernel, if any: fewer multiplications, for
 /// two transforms and larger weights.
