@@ -10,6 +10,7 @@ pub mod dtype;
 pub mod elementwise;
 pub mod gather;
 pub mod isa;
+pub mod layer_norm;
 pub mod math;
 pub mod matmul;
 pub mod nms;
