@@ -1,8 +1,10 @@
 //! Compositions: functions that record several ops, shared by Python, ONNX
 //! and gradients.
 
+pub mod activation;
 pub mod batch_norm;
 pub mod data_dependent;
+pub mod layer_norm;
 pub mod losses;
 pub mod make;
 pub mod shape;
