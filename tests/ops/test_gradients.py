@@ -84,7 +84,11 @@ CASES = {
     "where": _case(X > 0, X, normal(4)),
 }
 # Gradients of these ops: checked as the second derivative of the op.
-BACKWARD = {"max_pool2d_backward": "max_pool2d", "batch_norm_backward": "batch_norm"}
+BACKWARD = {
+    "max_pool2d_backward": "max_pool2d",
+    "batch_norm_backward": "batch_norm",
+    "layer_norm_backward": "layer_norm",
+}
 
 
 def first(name, params):

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::twin::{close, gradients, widened};
+use common::twin::{close, gradients, total, widened};
 use common::{affine_gradient, devices, floats, message, numbers, one, ramp};
-use lamina_core::ops::{composed, elementwise as e, reduce};
+use lamina_core::ops::{composed, elementwise as e};
 use lamina_core::{Attrs, DType, Device, Tensor, grad, record};
 
 fn windows() -> Vec<([usize; 4], Attrs)> {
@@ -311,6 +311,7 @@ fn none_of_them_leaves_the_gpu() {
         "batch_norm",
         "batch_norm_backward",
         "layer_norm",
+        "layer_norm_backward",
         "gelu",
         "silu",
         "hardswish",

@@ -30,6 +30,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("gather_backward"),
     shader!("gemm"),
     shader!("layer_norm"),
+    shader!("layer_norm_backward"),
     shader!("matmul"),
     shader!("max_pool2d"),
     shader!("max_pool2d_backward"),

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{bytes, close, f32s, gpu, random, run, values};
-use lamina_gpu::{Caps, Operand, Storage, kernels::layer_norm};
+use lamina_gpu::{
+    Caps, Operand, Storage,
+    kernels::{layer_norm, layer_norm_backward},
+};
 
 const EPS: f64 = 1e-3;
 
@@ -53,6 +56,48 @@ fn rows_of_any_length() {
                 close(&what, &values(got), wanted, 4e-6);
             }
         }
+    }
+}
+
+#[test]
+fn gradients() {
+    let Some(gpu) = gpu() else { return };
+    for [rows, count] in [
+        [3, 5],
+        [31, 33],
+        [700, 4],
+        [2, 1000],
+        [5, 1024],
+        [1, 70_001],
+    ] {
+        let x: Vec<f32> = random(1, rows * count)
+            .iter()
+            .map(|v| v * 3.0 + 0.5)
+            .collect();
+        let (dy, weight) = (random(4, rows * count), random(2, count));
+        let [h, mean, inverse] = expected(&x, &vec![1.0; count], &vec![0.0; count]);
+        let mut wanted = Vec::new();
+        for (row, scale) in inverse.iter().enumerate() {
+            let h = &h[row * count..][..count];
+            let g = |i: usize| f64::from(dy[row * count + i]) * f64::from(weight[i]);
+            let even = (0..count).map(g).sum::<f64>() / count as f64;
+            let along = (0..count).map(|i| g(i) * h[i]).sum::<f64>() / count as f64;
+            wanted.extend((0..count).map(|i| scale * (g(i) - even - h[i] * along)));
+        }
+        let single = |v: &[f64]| -> Vec<f32> { v.iter().map(|v| *v as f32).collect() };
+        let (mean, inverse) = (single(&mean), single(&inverse));
+        let (all, row, each) = (f32s(&[rows, count]), f32s(&[count]), f32s(&[rows]));
+        let operands = [&all, &all, &row, &each, &each];
+        let kernels = layer_norm_backward(operands, [rows, count], &Caps::portable()).unwrap();
+        let inputs = [&dy, &x, &weight, &mean, &inverse].map(|v| bytes(&v[..]));
+        let size = 4 * (rows * count) as u64;
+        let got = run(&gpu, &kernels, &inputs, &[], &[size]).unwrap();
+        close(
+            &format!("dx {rows} x {count}"),
+            &values(&got[0]),
+            &wanted,
+            4e-6,
+        );
     }
 }
 

@@ -1,10 +1,12 @@
 //! Layer normalisation of `(rows, count)`: each row by its own mean and biased
 //! variance, two-pass.
 
+mod backward;
 #[cfg(test)]
 mod tests;
 
 pub use crate::batch_norm::Affine;
+pub use backward::{Forward, layer_norm_backward};
 
 use crate::isa::Isa;
 use crate::number::Float;

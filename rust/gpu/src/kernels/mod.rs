@@ -34,7 +34,7 @@ pub use conv2d_backward_weight::conv2d_backward_weight;
 pub use copy::copy;
 pub use elementwise::elementwise;
 pub use gather::{gather, gather_backward, scatter, take, take_backward};
-pub use layer_norm::layer_norm;
+pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use matmul::matmul;
 pub use philox::philox;
 pub use pool2d::{Pool2d, avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};

@@ -1,4 +1,4 @@
-use super::{Affine, layer_norm};
+use super::{Affine, Forward, layer_norm, layer_norm_backward};
 use crate::isa::Isa;
 
 const EPS: f64 = 1e-5;
@@ -81,6 +81,52 @@ fn rows_follow_the_definition() {
     }
 }
 
+/// dx row by row, by the Jacobian of h = (x - mean) / sqrt(var + eps):
+/// d h_j / d x_i = inverse (1[i = j] - 1 / n - h_i h_j / n).
+fn slopes(x: &[f32], dy: &[f32], gamma: &[f32]) -> Vec<f64> {
+    let zeros = vec![0.0; gamma.len()];
+    let ones = vec![1.0; gamma.len()];
+    let [h, _, inverse] = oracle(x, &ones, &zeros);
+    let n = gamma.len();
+    let mut dx = Vec::new();
+    for (row, scale) in inverse.iter().enumerate() {
+        let h = &h[row * n..][..n];
+        let g: Vec<f64> = (0..n)
+            .map(|i| f64::from(dy[row * n + i]) * f64::from(gamma[i]))
+            .collect();
+        let even = g.iter().sum::<f64>() / n as f64;
+        let along = g.iter().zip(h).map(|(g, h)| g * h).sum::<f64>() / n as f64;
+        dx.extend((0..n).map(|i| scale * (g[i] - even - h[i] * along)));
+    }
+    dx
+}
+
+#[test]
+fn the_gradient_follows_the_definition() {
+    for isa in Isa::available() {
+        // Of rows of one or two numbers nothing is left but rounding.
+        for dims @ [rows, count] in CASES.into_iter().filter(|[_, count]| *count > 2) {
+            for offset in [0.0, 100.0] {
+                let (x, dy) = (noise(rows * count, 1, offset), noise(rows * count, 4, 0.2));
+                let gamma = noise(count, 2, 1.5);
+                let [_, mean, inverse] = run(isa, &x, dims, &gamma, &vec![0.0; count]);
+                let mut dx = vec![f32::NAN; rows * count];
+                let forward = Forward {
+                    x: &x,
+                    gamma: &gamma,
+                    mean: &mean,
+                    inverse: &inverse,
+                };
+                layer_norm_backward(isa, forward, &dy, &mut dx);
+                let want = slopes(&x, &dy, &gamma);
+                // The mean that is read is rounded to f32.
+                let tolerance = if offset == 0.0 { 2e-6 } else { 5e-5 };
+                near(&format!("{isa} {dims:?} {offset}"), &dx, &want, tolerance);
+            }
+        }
+    }
+}
+
 #[test]
 fn doubles_are_as_exact_as_doubles() {
     let (x, gamma, beta) = (noise(105, 1, 0.5), noise(7, 2, 1.5), noise(7, 3, 0.0));
@@ -93,6 +139,22 @@ fn doubles_are_as_exact_as_doubles() {
     let isa = Isa::current();
     layer_norm(isa, &wide(&x), [15, 7], affine, EPS, y, mean, inverse);
     for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
+        assert!((got - want).abs() < 1e-12 * (1.0 + want.abs()));
+    }
+    let [mut dx, mean, inverse] = got;
+    let (mean, inverse) = (&mean[..], &inverse[..]);
+    let (x, dy) = (noise(105, 1, 0.5), noise(105, 4, 0.2));
+    let single: Vec<f32> = gamma.iter().map(|v| *v as f32).collect();
+    let want = slopes(&x, &dy, &single);
+    let x = &wide(&x)[..];
+    let forward = Forward {
+        x,
+        gamma,
+        mean,
+        inverse,
+    };
+    layer_norm_backward(isa, forward, &wide(&dy), &mut dx);
+    for (got, want) in dx.iter().zip(&want) {
         assert!((got - want).abs() < 1e-12 * (1.0 + want.abs()));
     }
 }

@@ -1,8 +1,8 @@
-//! Layer normalisation in recorded ops: the twin that defines the fused op.
+//! Layer normalisation in recorded ops: the twins that define the fused ops.
 
 use crate::ops::elementwise as e;
 use crate::ops::layer_norm::mean;
-use crate::{Result, Tensor};
+use crate::{Error, Result, Tensor};
 use lamina_kernels::Func;
 
 /// From x, and weight and bias of its last axes' shape: y, and of each row
@@ -15,4 +15,17 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     let inverse = e::unary(Func::Rsqrt, &e::add(&var, &e::number_like(x, eps))?)?;
     let y = e::add(&e::mul(&e::mul(&centred, &inverse)?, weight)?, bias)?;
     Ok([y, centre, inverse])
+}
+
+/// From dy, x, weight, mean and inverse: dx.  With h = (x - mean) inverse and
+/// g = dy weight, dx = inverse (g - mean(g) - h mean(g h)).
+pub fn backward(inputs: &[Tensor]) -> Result<Tensor> {
+    let [dy, x, weight, centre, inverse] = inputs else {
+        return Err(Error::internal("layer_norm_backward: five inputs"));
+    };
+    let axes = weight.rank();
+    let h = e::mul(&e::sub(x, centre)?, inverse)?;
+    let g = e::mul(dy, weight)?;
+    let along = e::mul(&h, &mean(&e::mul(&g, &h)?, axes)?)?;
+    e::mul(&e::sub(&e::sub(&g, &mean(&g, axes)?)?, &along)?, inverse)
 }

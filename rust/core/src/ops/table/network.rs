@@ -47,4 +47,9 @@ pub(super) fn entries(b: &mut Builder) {
         sample(&[&[3, 4], &[4], &[4]]).with("normalized_shape", vec![4i64]),
         layer_norm::layer_norm,
     );
+    b.op(
+        "layer_norm_backward",
+        sample(&[&[3, 4], &[3, 4], &[4], &[3, 1], &[3, 1]]),
+        layer_norm::LayerNormBackward::from_attrs,
+    );
 }

@@ -3,11 +3,15 @@
 //!
 //! y = (x - mean) / sqrt(var + eps) * weight + bias  (Ba, Kiros, Hinton 2016)
 
+mod backward;
+
+pub use backward::LayerNormBackward;
+
 use super::elementwise as e;
 use super::reduce::{self, Axes};
 use super::views;
 use crate::call::{CpuCall, GpuCall};
-use crate::node::record_op;
+use crate::node::{record_one, record_op};
 use crate::op::{
     Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
@@ -40,17 +44,12 @@ impl LayerNorm {
         }
         Ok(row)
     }
+}
 
-    /// (rows, count) of a shape that `infer` took.
-    fn dims(&self, x: &[usize]) -> [usize; 2] {
-        let (outer, row) = x.split_at(x.len() - self.normalized_shape.len());
-        [outer.iter().product(), row.iter().product()]
-    }
-
-    /// The mean of each row, kept as axes of length 1.
-    fn row_mean(&self, t: &Tensor) -> Result<Tensor> {
-        mean(t, self.normalized_shape.len())
-    }
+/// (rows, count) of a shape whose last `axes` axes are a row.
+fn dims(x: &[usize], axes: usize) -> [usize; 2] {
+    let (outer, row) = x.split_at(x.len() - axes);
+    [outer.iter().product(), row.iter().product()]
 }
 
 /// The mean over the last `axes` axes, kept as axes of length 1.
@@ -103,9 +102,8 @@ impl Op for LayerNorm {
         }
     }
 
-    /// With h = (x - mean) inverse and g = dy weight,
-    /// dx = inverse (g - mean(g) - h mean(g h)), dweight = sum dy h, dbias = sum dy;
-    /// by the mean 1 / n, by the inverse -inverse^2 h / n.
+    /// dx is an op of its own; with h = (x - mean) inverse, dweight = sum dy h,
+    /// dbias = sum dy; by the mean 1 / n, by the inverse -inverse^2 h / n.
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
         let (x, weight) = (&vjp.inputs[0], &vjp.inputs[1]);
         let (mean, inverse) = (&vjp.outputs[1], &vjp.outputs[2]);
@@ -113,10 +111,9 @@ impl Op for LayerNorm {
         let mut grads = vec![None, None, None];
         let mut terms = Vec::new();
         if let Some(dy) = &vjp.grads[0] {
-            let g = e::mul(dy, weight)?;
-            let along = self.row_mean(&e::mul(&g, &h)?)?;
-            let rest = e::sub(&e::sub(&g, &self.row_mean(&g)?)?, &e::mul(&h, &along)?)?;
-            terms.push(e::mul(&rest, inverse)?);
+            let op = OpRef::new(LayerNormBackward {});
+            let inputs = [dy, x, weight, mean, inverse].map(Tensor::clone);
+            terms.push(record_one(&op, &inputs)?);
             if vjp.needs[1] {
                 grads[1] = Some(reduce::sum_to(&e::mul(dy, &h)?, weight.shape())?);
             }
@@ -124,7 +121,7 @@ impl Op for LayerNorm {
                 grads[2] = Some(reduce::sum_to(dy, weight.shape())?);
             }
         }
-        let [_, count] = self.dims(x.shape());
+        let [_, count] = dims(x.shape(), weight.rank());
         let share = |g: &Tensor, sign: f64| e::mul(g, &e::number_like(g, sign / count as f64));
         if let Some(g) = &vjp.grads[1] {
             terms.push(views::expand(&share(g, 1.0)?, x.shape())?);
@@ -151,7 +148,7 @@ impl Op for LayerNorm {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        let dims = self.dims(call.shape(0));
+        let dims = dims(call.shape(0), self.normalized_shape.len());
         macro_rules! run {
             ($ty:ty) => {
                 kernel::layer_norm::<$ty>(
@@ -180,7 +177,7 @@ impl Op for LayerNorm {
         let [x, weight, bias] = call.inputs else {
             return Err(Error::internal("layer_norm: three inputs"));
         };
-        let dims = self.dims(&x.shape);
+        let dims = dims(&x.shape, self.normalized_shape.len());
         let kernels =
             lamina_gpu::kernels::layer_norm([x, weight, bias], dims, self.eps, call.caps)?;
         Ok(Lowered::Kernels(kernels))
