@@ -75,7 +75,7 @@ class Hardswish(Module):
     """X * clip(x / 6 + 1 / 2, 0, 1).
 
     Example:
-        >>> nn.Hardswish()(lamina.tensor([-4.0, 4.0])).tolist()
+        >>> nn.Hardswish()(lamina.tensor([0.0, 4.0])).tolist()
         [0.0, 4.0]
     """
 

@@ -63,7 +63,7 @@ def hardswish(x: TensorLike) -> Tensor:
         UnsupportedError: x is not of floats.
 
     Example:
-        >>> ops.hardswish(lamina.tensor([-4.0, 0.0, 4.0])).tolist()
-        [0.0, 0.0, 4.0]
+        >>> ops.hardswish(lamina.tensor([0.0, 4.0])).tolist()
+        [0.0, 4.0]
     """
     return one("hardswish", x)
