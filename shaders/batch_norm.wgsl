@@ -40,10 +40,7 @@ fn main(
             let dy = gradient[params.gradient_offset + at];
             total += vec4<f32>(dy, dy * ((value - centre) * scale), 0.0, 0.0);
 # else
-            let count = total.z + 1.0;
-            let difference = value - total.x;
-            let centre = total.x + difference / count;
-            total = vec4<f32>(centre, total.y + difference * (value - centre), count, 0.0);
+            total = with_value(total, value);
 # endif
         }
     }

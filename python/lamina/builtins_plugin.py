@@ -5,11 +5,24 @@ from __future__ import annotations
 from lamina.hookspecs import Register, hookimpl
 
 _LAYERS = {
-    "activation": ("LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"),
+    "activation": (
+        "GELU",
+        "Hardswish",
+        "LeakyReLU",
+        "ReLU",
+        "ReLU6",
+        "SiLU",
+        "Sigmoid",
+        "Softmax",
+        "Tanh",
+    ),
     "batch_norm2d": ("BatchNorm2d",),
     "conv2d": ("Conv2d",),
     "dropout": ("Dropout",),
+    "embedding": ("Embedding",),
     "flatten": ("Flatten",),
+    "identity": ("Identity",),
+    "layer_norm": ("LayerNorm",),
     "linear": ("Linear",),
     "pool2d": ("AdaptiveAvgPool2d", "AvgPool2d", "GlobalAvgPool2d", "GlobalMaxPool2d", "MaxPool2d"),
     "sequential": ("Sequential",),

@@ -8,6 +8,7 @@ import pytest
 import lamina
 from helpers import raises, rng
 from lamina import nn, ops
+from lamina._lamina import record
 from lamina.testing import assert_close
 
 IMAGE = {"x": {0: "N", 2: "H", 3: "W"}}
@@ -65,6 +66,29 @@ CASES = {
         (2, 3, 5),
         (4, 6, 5),
         {"x": {0: "N", 1: "T"}},
+    ),
+    "transformer": (
+        lambda: nn.Sequential(
+            nn.LayerNorm(6),
+            nn.Linear(6, 8),
+            nn.GELU(),
+            nn.LayerNorm(8, eps=1e-3, bias=False),
+            nn.Linear(8, 6),
+            nn.GELU("tanh"),
+            nn.LayerNorm((5, 6), elementwise_affine=False),
+            nn.SiLU(),
+            nn.Hardswish(),
+            nn.ReLU6(),
+        ),
+        (2, 5, 6),
+        (3, 5, 6),
+        {"x": {0: "N"}},
+    ),
+    "statistics": (
+        lambda: lambda x: record("layer_norm", [x], {"normalized_shape": [5]})[2] * x,
+        (2, 5),
+        (3, 5),
+        {"x": {0: "N"}},
     ),
     "resize": (
         lambda: lambda x: ops.resize(x, scales=(2.0, 2.0), mode="linear"),

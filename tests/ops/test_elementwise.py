@@ -38,7 +38,7 @@ def test_unary_far_out(device, name):
     compare(getattr(ops, name), [x], device, oracle.UNARY[name][0], None, "map")
 
 
-@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "relu", "sqrt", "log", "abs", "neg"])
+@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "erf", "relu", "sqrt", "log", "abs", "neg"])
 def test_unary_not_finite(device, name):
     x = np.array([np.nan, np.inf, -np.inf, 0.0])
     with np.errstate(all="ignore"):

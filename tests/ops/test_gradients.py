@@ -29,6 +29,7 @@ def _case(*inputs, **params):
 CASES = {
     **{name: _case(APART) for name in ("abs", "relu", "leaky_relu", "clip", "square", "neg", "copy")},
     **{name: _case(X) for name in ("cos", "sin", "erf", "exp", "sigmoid", "tanh", "reciprocal", "flatten")},
+    **{name: _case(X) for name in ("gelu", "silu", "hardswish")},
     **{name: _case(POSITIVE) for name in ("log", "sqrt", "rsqrt")},
     **{name: _case(X, normal(4, seed=1)) for name in ("add", "sub", "mul")},
     **{name: _case(APART, APART[:1] + 0.07) for name in ("maximum", "minimum")},
@@ -58,6 +59,7 @@ CASES = {
     "gather": _case(X, np.array([[2, 0], [-1, 2]]), dim=0),
     "index_add": _case(X, np.array([2, 2]), normal(2, 4), dim=0),
     "index_put": _case(X, np.array([2, 0]), normal(2, 4), dim=0),
+    "layer_norm": _case(normal(3, 4), normal(4), normal(4, seed=1), normalized_shape=[4]),
     "linear": _case(X, normal(5, 4), normal(5)),
     "matmul": _case(normal(2, 3, 4), normal(4, 5)),
     "max_pool2d": _case(IMAGE, **POOL, ceil_mode=True),
@@ -82,7 +84,11 @@ CASES = {
     "where": _case(X > 0, X, normal(4)),
 }
 # Gradients of these ops: checked as the second derivative of the op.
-BACKWARD = {"max_pool2d_backward": "max_pool2d", "batch_norm_backward": "batch_norm"}
+BACKWARD = {
+    "max_pool2d_backward": "max_pool2d",
+    "batch_norm_backward": "batch_norm",
+    "layer_norm_backward": "layer_norm",
+}
 
 
 def first(name, params):

@@ -37,6 +37,17 @@ def test_take(device, dim, dtype):
     )
 
 
+def test_embedding(device):
+    index = rng(1).integers(0, 5, (2, 33))
+    compare(
+        lambda t: ops.embedding(leaf(index, device), t),
+        [normal(5, 6)],
+        device,
+        lambda a: oracle.take(a, index, 0),
+        lambda gy, a: oracle.moved_vjp(lambda n: oracle.take(n, index, 0), gy, a),
+    )
+
+
 def test_negative_indices_count_from_the_end(device):
     x = lamina.tensor([10.0, 20.0, 30.0], device=device)
     index = lamina.tensor(np.array([-1, -3]), device=device)

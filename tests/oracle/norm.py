@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch and layer normalisation."""
 
 from __future__ import annotations
 
@@ -40,3 +40,25 @@ def batch_norm_vjp(gy, x, weight, bias, mean, var, eps):
     gx = gy * _lift(weight / sd, x)
     g_var = -0.5 * (gy * h).sum(_axes(x)) * weight / sd**2
     return gx, (gy * h).sum(_axes(x)), gy.sum(_axes(x)), -gx.sum(_axes(x)), g_var
+
+
+def layer_norm(x, weight, bias, eps):
+    """y, and of each row (the last axes, as many as weight has) the mean and 1 / sqrt(var + eps)."""
+    axes = tuple(range(-weight.ndim, 0))
+    mean = x.mean(axes, keepdims=True)
+    inverse = 1 / np.sqrt(((x - mean) ** 2).mean(axes, keepdims=True) + eps)
+    return (x - mean) * inverse * weight + bias, mean, inverse
+
+
+def layer_norm_vjp(gy, x, weight, bias, eps):
+    """By the definition, row after row: d h_j / d x_i = inverse (1[i = j] - 1 / n - h_i h_j / n)."""
+    _, mean, inverse = layer_norm(x, weight, bias, eps)
+    n = weight.size
+    rows = ((x - mean) * inverse).reshape(-1, n)
+    gy_rows = gy.reshape(-1, n)
+    gx = np.empty_like(rows)
+    for row, (h, g, scale) in enumerate(zip(rows, gy_rows, inverse.ravel(), strict=True)):
+        jacobian = scale * (np.eye(n) - 1 / n - np.outer(h, h) / n)
+        gx[row] = jacobian @ (g * weight.ravel())
+    g_weight = (gy_rows * rows).sum(0).reshape(weight.shape)
+    return gx.reshape(x.shape), g_weight, gy_rows.sum(0).reshape(weight.shape)

@@ -145,6 +145,23 @@ def test_batch_norm_momentum_none_averages():
     assert layer.num_batches_tracked.tensor.item() == 2
 
 
+def test_embedding_takes_rows(device):
+    layer = nn.Embedding(5, 3).to(device)
+    assert list(layer.state_dict()) == ["weight"]
+    index = lamina.tensor(np.array([[1, 4], [1, 0]]), device=device)
+    y = layer(index)
+    np.testing.assert_array_equal(y.numpy(), layer.weight.tensor.numpy()[[[1, 4], [1, 0]]])
+    y.sum().backward()
+    np.testing.assert_array_equal(layer.weight.grad.numpy()[:, 0], [1.0, 2.0, 0.0, 0.0, 1.0])
+    assert repr(layer) == "Embedding(5, 3)"
+
+
+def test_identity_is_what_it_is_given():
+    x = lamina.tensor([1.0])
+    assert nn.Identity()(x) is x
+    assert list(nn.Identity().state_dict()) == []
+
+
 def test_bad_input():
     layer = nn.Linear(3, 2)
     state = layer.state_dict()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from lamina._lamina import Tensor
 from lamina.nn.module import Module
-from lamina.ops import leaky_relu, relu, sigmoid, softmax, tanh
+from lamina.ops import clip, gelu, hardswish, leaky_relu, relu, sigmoid, silu, softmax, tanh
 
 
 class ReLU(Module):
@@ -18,6 +20,68 @@ class ReLU(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape, the same out."""
         return relu(x)
+
+
+class ReLU6(Module):
+    """min(max(x, 0), 6).
+
+    Example:
+        >>> nn.ReLU6()(lamina.tensor([-1.0, 2.0, 8.0])).tolist()
+        [0.0, 2.0, 6.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, the same out."""
+        return clip(x, 0.0, 6.0)
+
+
+class GELU(Module):
+    """x / 2 * (1 + erf(x / sqrt(2))), or its approximation by tanh.
+
+    Args:
+        approximate: `none` or `tanh`.
+
+    Example:
+        >>> nn.GELU()(lamina.tensor([0.0, 10.0])).tolist()
+        [0.0, 10.0]
+    """
+
+    def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
+        self.approximate: Literal["none", "tanh"] = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, the same out."""
+        return gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        """Which of the two."""
+        return f"approximate={self.approximate!r}"
+
+
+class SiLU(Module):
+    """X * sigmoid(x).
+
+    Example:
+        >>> nn.SiLU()(lamina.tensor([0.0])).tolist()
+        [0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, the same out."""
+        return silu(x)
+
+
+class Hardswish(Module):
+    """X * clip(x / 6 + 1 / 2, 0, 1).
+
+    Example:
+        >>> nn.Hardswish()(lamina.tensor([0.0, 4.0])).tolist()
+        [0.0, 4.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, the same out."""
+        return hardswish(x)
 
 
 class LeakyReLU(Module):

@@ -7,6 +7,7 @@ number stands for a 0-d tensor of the other operand's dtype.  Shapes in the
 docstrings name their axes; `*` is any number of axes.
 """
 
+from lamina.ops.activation import gelu, hardswish, silu
 from lamina.ops.elementwise import (
     abs,
     add,
@@ -52,7 +53,7 @@ from lamina.ops.elementwise import (
     tanh,
     where,
 )
-from lamina.ops.indexing import gather, index_select, one_hot, scatter_add, sort, take, topk
+from lamina.ops.indexing import embedding, gather, index_select, one_hot, scatter_add, sort, take, topk
 from lamina.ops.loss import cross_entropy, mse_loss
 from lamina.ops.make import arange, full, normal, ones, uniform, zeros
 from lamina.ops.network import (
@@ -62,6 +63,7 @@ from lamina.ops.network import (
     dropout,
     global_avg_pool2d,
     global_max_pool2d,
+    layer_norm,
     linear,
     matmul,
     max_pool2d,
@@ -101,6 +103,7 @@ __all__ = [
     "cross_entropy",
     "div",
     "dropout",
+    "embedding",
     "eq",
     "erf",
     "exp",
@@ -112,11 +115,14 @@ __all__ = [
     "full",
     "gather",
     "ge",
+    "gelu",
     "global_avg_pool2d",
     "global_max_pool2d",
     "gt",
+    "hardswish",
     "index_select",
     "isnan",
+    "layer_norm",
     "le",
     "leaky_relu",
     "linear",
@@ -156,6 +162,7 @@ __all__ = [
     "scatter_add",
     "sigmoid",
     "sign",
+    "silu",
     "sin",
     "slice",
     "softmax",

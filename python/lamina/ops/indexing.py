@@ -49,6 +49,26 @@ def take(x: TensorLike, index: TensorLike, dim: int = 0) -> Tensor:
     return one("take", x, index, dim=dim)
 
 
+def embedding(index: TensorLike, weight: TensorLike) -> Tensor:
+    """Rows of weight by index.
+
+    Args:
+        index: Integers, any shape.
+        weight: (count, dim).
+
+    Returns:
+        index's shape, then (dim,).
+
+    Raises:
+        IndexError: An index is out of range (when evaluated).
+
+    Example:
+        >>> ops.embedding(lamina.tensor([2, 0]), lamina.tensor([[1.0], [2.0], [3.0]])).tolist()
+        [[3.0], [1.0]]
+    """
+    return one("embedding", index, weight)
+
+
 def index_select(x: TensorLike, dim: int, index: TensorLike) -> Tensor:
     """`take` with a 1-d index, in PyTorch's order of arguments.
 

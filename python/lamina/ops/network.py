@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, overload
 
 from lamina._lamina import Tensor
 from lamina.ops._record import Operand, TensorLike, many, one
+from lamina.ops.make import ones
 
 Pair: TypeAlias = int | tuple[int, int]
 Padding: TypeAlias = (
@@ -283,6 +284,43 @@ def batch_norm(
     inputs: list[Operand] = [x, weight, bias]
     inputs += [state for state in (running_mean, running_var) if state is not None]
     return one("batch_norm", *inputs, **params)
+
+
+def layer_norm(
+    x: TensorLike,
+    normalized_shape: int | Sequence[int],
+    weight: TensorLike | None = None,
+    bias: TensorLike | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / sqrt(var + eps) * weight + bias, each row by itself (Ba, Kiros and Hinton 2016).
+
+    A row is what the last axes span; var is biased.
+
+    Args:
+        x: (*, normalized_shape).
+        normalized_shape: Lengths of the last axes; a number for the last alone.
+        weight: normalized_shape; 1 if None.
+        bias: normalized_shape; 0 if None.
+        eps: Added to the variance.
+
+    Returns:
+        The shape of x.
+
+    Raises:
+        ShapeError: x does not end in normalized_shape, or weight or bias has another shape.
+        DTypeError: weight or bias has another dtype than x.
+
+    Example:
+        >>> ops.layer_norm(lamina.tensor([[1.0, 3.0]]), 2, eps=0.0).tolist()
+        [[-1.0, 1.0]]
+    """
+    shape = [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
+    inputs: list[Operand] = [x]
+    if weight is None and bias is not None:
+        weight = ones(shape, bias.dtype, bias.device)
+    inputs += [given for given in (weight, bias) if given is not None]
+    return many("layer_norm", inputs, {"normalized_shape": shape, "eps": eps})[0]
 
 
 def dropout(x: TensorLike, p: float = 0.5) -> Tensor:

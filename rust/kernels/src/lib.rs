@@ -11,6 +11,7 @@ pub mod dtype;
 pub mod elementwise;
 pub mod gather;
 pub mod isa;
+pub mod layer_norm;
 pub mod machine;
 pub mod math;
 pub mod matmul;

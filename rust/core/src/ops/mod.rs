@@ -13,6 +13,7 @@ pub mod cumsum;
 pub mod elementwise;
 pub mod gather;
 pub mod iota;
+pub mod layer_norm;
 pub mod matmul;
 pub mod pad;
 pub mod padding;

@@ -1,6 +1,8 @@
 //! What the tests of ops share: devices, data, and a check of gradients.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod twin;
+
 use lamina_core::ops::{elementwise as e, reduce};
 use lamina_core::{Attrs, DType, Device, Result, Tensor, grad, record};
 

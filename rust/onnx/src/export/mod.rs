@@ -16,7 +16,7 @@ mod walk;
 use crate::ir::{Attribute, Constant, Dim, Graph, Model, Node, ValueInfo};
 use crate::write::{IR_VERSION, OPSET};
 use lamina_core::{Attr, DType, Error, Result, Tensor};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use walk::Step;
 
 pub use names::counterparts;
@@ -51,6 +51,7 @@ pub fn export(export: &Export<'_>) -> Result<Model> {
     let steps = walk::steps(first, second.as_ref(), state)?;
     let symbols = Symbols::new(first, second.as_ref(), dynamic);
     let mut builder = Builder::new(first.inputs, state);
+    builder.used = walk::used(&steps, first.outputs);
     for step in &steps {
         builder.step(step)?;
     }
@@ -240,8 +241,10 @@ pub(crate) struct Builder {
     /// By tensor id, and by node id and output.
     leaves: HashMap<u64, String>,
     made: HashMap<(u64, usize), String>,
+    /// Outputs of nodes that somebody reads.
+    used: HashSet<(u64, usize)>,
     state: HashMap<u64, String>,
-    taken: std::collections::HashSet<String>,
+    taken: HashSet<String>,
     serial: usize,
 }
 
@@ -255,6 +258,7 @@ impl Builder {
                 .map(|(name, t)| (t.id(), name.clone()))
                 .collect(),
             made: HashMap::new(),
+            used: HashSet::new(),
             state: state
                 .iter()
                 .map(|(name, t)| (t.id(), name.clone()))
@@ -382,6 +386,11 @@ impl Emit<'_> {
 
     fn dtype(&self, input: usize) -> DType {
         self.step.inputs[input].dtype()
+    }
+
+    /// Whether somebody reads output `index`.
+    fn wants(&self, index: usize) -> bool {
+        self.builder.used.contains(&(self.step.id, index))
     }
 
     fn rank(&self, input: usize) -> usize {

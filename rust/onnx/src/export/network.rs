@@ -3,7 +3,7 @@
 use super::Emit;
 use super::elementwise::reducible;
 use crate::ir::Attribute;
-use lamina_core::{Attr, Error, Result};
+use lamina_core::{Attr, DType, Error, Result};
 
 pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
     match name {
@@ -40,6 +40,7 @@ pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
         "global_avg_pool2d" => e.direct("GlobalAveragePool", &[]),
         "global_max_pool2d" => e.direct("GlobalMaxPool", &[]),
         "batch_norm" => batch_norm(e)?,
+        "layer_norm" => layer_norm(e)?,
         "softmax" => soft(e, "Softmax")?,
         "log_softmax" => soft(e, "LogSoftmax")?,
         "sum" => reduce(e, "ReduceSum")?,
@@ -146,6 +147,27 @@ fn batch_norm(e: &mut Emit<'_>) -> Result<()> {
         "BatchNormalization",
         &[("epsilon", Attribute::Float(eps as f32))],
     );
+    Ok(())
+}
+
+/// Statistics that nobody reads are not written.
+fn layer_norm(e: &mut Emit<'_>) -> Result<()> {
+    let last = (0..3).rev().find(|&i| e.wants(i)).unwrap_or(0);
+    if last > 0 && e.dtype(0) != DType::F32 {
+        return Err(Error::unsupported(format!(
+            "onnx.save: layer_norm: mean and deviation of {} are written in float32 only; cast x to float32 first",
+            e.dtype(0)
+        )));
+    }
+    let axes = e.ints("normalized_shape")?.unwrap_or_default().len() as i64;
+    let attributes = [
+        ("axis", Attribute::Int(-axes)),
+        ("epsilon", Attribute::Float(e.float("eps")? as f32)),
+    ];
+    let (inputs, outputs) = (e.inputs.to_vec(), e.outputs[..=last].to_vec());
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
+    (e.builder).node("LayerNormalization", &inputs, &outputs, &attributes);
     Ok(())
 }
 

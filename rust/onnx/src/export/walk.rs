@@ -124,6 +124,17 @@ pub(super) fn steps(
     Ok(found.into_values().collect())
 }
 
+/// Which outputs of which nodes somebody reads.
+pub(super) fn used(steps: &[Step], outputs: &[(String, Tensor)]) -> HashSet<(u64, usize)> {
+    let results = outputs.iter().map(|(_, t)| t);
+    (steps.iter().flat_map(|s| &s.inputs).chain(results))
+        .filter_map(|t| {
+            t.node_id()
+                .zip(t.recorded_by().map(|(_, _, output)| output))
+        })
+        .collect()
+}
+
 /// The node behind `other` must be the same op at the same place.
 fn pair(op: &OpRef, output: usize, inputs: &[Tensor], other: &Tensor) -> Result<Twin> {
     let differs = |got: &str| {

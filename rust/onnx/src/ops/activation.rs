@@ -3,7 +3,7 @@
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
 use lamina_core::Attrs;
-use std::f64::consts::{FRAC_1_SQRT_2, LN_2};
+use std::f64::consts::LN_2;
 
 pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("LeakyRelu", 1, leaky_relu),
@@ -148,33 +148,21 @@ fn hard_sigmoid(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     Ok(vec![clip01(call, &line)?])
 }
 
-/// x clip(x / 6 + 1/2, 0, 1)
 fn hard_swish(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
-    let line = call.with_number("add", &call.with_number("mul", &x, 1.0 / 6.0)?, 0.5)?;
-    let gate = clip01(call, &line)?;
-    Ok(vec![call.mul(&x, &gate)?])
+    Ok(vec![call.record_one("hardswish", &[&x], Attrs::new())?])
 }
 
-/// x/2 (1 + erf(x / sqrt 2)), or with tanh: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 fn gelu(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
-    let bell = match call.text("approximate", "none")?.as_str() {
-        "none" => call.unary("erf", &call.with_number("mul", &x, FRAC_1_SQRT_2)?)?,
-        "tanh" => {
-            let cube = call.mul(&call.mul(&x, &x)?, &x)?;
-            let inner = call.add(&x, &call.with_number("mul", &cube, 0.044_715)?)?;
-            let scale = (2.0 / std::f64::consts::PI).sqrt();
-            call.unary("tanh", &call.with_number("mul", &inner, scale)?)?
-        }
-        other => {
-            return call.wrong(format!(
-                "attribute 'approximate' is '{other}', wanted 'none' or 'tanh'"
-            ));
-        }
-    };
-    let gate = call.with_number("mul", &call.with_number("add", &bell, 1.0)?, 0.5)?;
-    Ok(vec![call.mul(&x, &gate)?])
+    let approximate = call.text("approximate", "none")?;
+    if !matches!(approximate.as_str(), "none" | "tanh") {
+        return call.wrong(format!(
+            "attribute 'approximate' is '{approximate}', wanted 'none' or 'tanh'"
+        ));
+    }
+    let attrs = Attrs::new().with("approximate", approximate);
+    Ok(vec![call.record_one("gelu", &[&x], attrs)?])
 }
 
 fn swish(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {

@@ -129,18 +129,47 @@ fn trailing_axes(call: &Call<'_, '_>, rank: usize) -> Traced<Vec<usize>> {
     Ok((call.axis(call.int_or("axis", -1)?, rank)?..rank).collect())
 }
 
+/// Rows are everything from `axis` on; scale and bias broadcast to a row.
 fn layer_norm(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
-    let (x, scale) = (call.input(0)?, call.input(1)?);
-    let axes = trailing_axes(call, call.rank(&x)?)?;
-    let (wide, dtype) = stashed(call, &x)?;
-    let (centred, mean, var) = centred(call, &wide, &axes)?;
-    let inverse = inverse_deviation(call, &var, call.float_or("epsilon", 1e-5)?)?;
-    let normal = call.cast(&call.mul(&centred, &inverse)?, dtype)?;
-    let mut y = call.mul(&normal, &scale)?;
-    if let Some(bias) = call.optional(2) {
-        y = call.add(&y, &bias)?;
+    let (x, scale, bias) = (call.input(0)?, call.input(1)?, call.optional(2));
+    let shape = call.shape(&x)?;
+    let row = &shape[call.axis(call.int_or("axis", -1)?, shape.len())?..];
+    let mut affine = vec![scale];
+    affine.extend(bias);
+    // The op computes in float32 whatever it stores; what is stored wide is
+    // the statistics, where somebody reads them.
+    let dtype = call.dtype(&x)?;
+    let wide = if call.wants(1) || call.wants(2) {
+        stashed(call, &x)?.0
+    } else {
+        x
+    };
+    let (mut inputs, mut whole) = (vec![wide.clone()], true);
+    for value in &affine {
+        whole &= call.shape(value)? == row;
+        inputs.push(call.cast(value, call.dtype(&wide)?)?);
     }
-    Ok(vec![y, mean, inverse])
+    if !whole {
+        inputs.truncate(1);
+    }
+    let attrs = Attrs::new()
+        .with("normalized_shape", sizes(row))
+        .with("eps", call.float_or("epsilon", 1e-5)?);
+    let inputs: Vec<&Value> = inputs.iter().collect();
+    let mut outputs = call.record("layer_norm", &inputs, &attrs)?;
+    let mut y = call.cast(&outputs[0], dtype)?;
+    if !whole {
+        y = call.mul(&y, &affine[0])?;
+        if let Some(bias) = affine.get(1) {
+            y = call.add(&y, bias)?;
+        }
+    }
+    outputs[0] = y;
+    Ok(outputs)
+}
+
+fn sizes(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&n| n as i64).collect()
 }
 
 fn rms_norm(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {

@@ -3,9 +3,8 @@
 
 use super::{check_rows, dims};
 use crate::call::{CpuCall, GpuCall};
-use crate::node::set_grad_enabled;
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, Strides, Vjp, arity};
-use crate::ops::{composed, views};
+use crate::ops::composed;
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::{Isa, batch_norm as kernel};
 
@@ -14,19 +13,6 @@ params! {
 }
 
 const NAME: &str = "batch_norm_backward";
-
-/// The composed twin of dx, dweight and dbias on `inputs`, recorded with its
-/// tape.  The inputs become nodes of their own: what else depends on x, the
-/// mean above all, keeps its own path.
-fn twin(inputs: &[Tensor], eps: f64) -> Result<(Vec<Tensor>, [Tensor; 3])> {
-    let own = |t: &Tensor| {
-        let shape: Vec<i64> = t.shape().iter().map(|&n| n as i64).collect();
-        views::reshape(t, &shape)
-    };
-    let inputs = inputs.iter().map(own).collect::<Result<Vec<_>>>()?;
-    let outputs = composed::batch_norm::backward(&inputs, eps)?;
-    Ok((inputs, outputs))
-}
 
 impl Op for BatchNormBackward {
     fn name(&self) -> &str {
@@ -58,24 +44,10 @@ impl Op for BatchNormBackward {
         }
     }
 
-    /// The gradient of the composed twin.
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        let create_graph = set_grad_enabled(true);
-        let recorded = twin(vjp.inputs, self.eps);
-        set_grad_enabled(create_graph);
-        let (inputs, outputs) = recorded?;
-        let (seen, seeds): (Vec<Tensor>, Vec<Tensor>) = (outputs.iter().zip(vjp.grads))
-            .filter(|(output, _)| output.requires_grad())
-            .filter_map(|(output, grad)| Some((output.clone(), grad.clone()?)))
-            .unzip();
-        let wanted: Vec<Tensor> = (inputs.iter())
-            .filter(|t| t.requires_grad())
-            .cloned()
-            .collect();
-        let found = crate::grad(&seen, &wanted, Some(&seeds), create_graph)?;
-        let mut found = found.into_iter();
-        let of = |t: &Tensor| t.requires_grad().then(|| found.next().flatten());
-        Ok(inputs.iter().map(of).map(Option::flatten).collect())
+        composed::twin_vjp(vjp, |inputs| {
+            Ok(composed::batch_norm::backward(inputs, self.eps)?.to_vec())
+        })
     }
 
     fn class(&self) -> Class<'_> {

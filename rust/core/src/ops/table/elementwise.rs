@@ -1,9 +1,10 @@
 //! Elementwise functions.
 
 use super::{Builder, NoParams, sample};
+use crate::ops::composed::activation::{gelu, hardswish, silu};
 use crate::ops::elementwise::{self as e, cast};
 use crate::ops::inputs;
-use crate::{DType, Error, params};
+use crate::{DType, Error, Result, Tensor, params};
 use lamina_kernels::Func;
 
 params! {
@@ -25,6 +26,8 @@ params! {
 params! {
     pub struct To { dtype: DType }
 }
+
+type Plain = fn(&str, &[Tensor]) -> Result<Tensor>;
 
 pub(super) fn entries(b: &mut Builder) {
     const BINARY: &[Func] = &[
@@ -121,6 +124,15 @@ pub(super) fn entries(b: &mut Builder) {
         let slope = Slope::from_attrs(name, attrs)?.negative_slope;
         Ok(vec![e::unary(Func::LeakyRelu { slope }, &x)?])
     });
+    b.composed("gelu", sample(&[&[4]]), |name, xs, attrs| {
+        Ok(vec![gelu(name, xs, attrs)?])
+    });
+    for (name, record) in [("silu", silu as Plain), ("hardswish", hardswish)] {
+        b.composed(name, sample(&[&[4]]), move |name, xs, attrs| {
+            NoParams::from_attrs(name, attrs)?;
+            Ok(vec![record(name, xs)?])
+        });
+    }
     b.composed(
         "clip",
         sample(&[&[4]]).with("min", 0.0),

@@ -2,7 +2,7 @@
 
 use super::{Builder, NoParams, sample};
 use crate::ops::pool2d::{self, avg, max};
-use crate::ops::{batch_norm, inputs};
+use crate::ops::{batch_norm, inputs, layer_norm};
 use lamina_kernels::reduce::Reduction;
 
 pub(super) fn entries(b: &mut Builder) {
@@ -41,5 +41,15 @@ pub(super) fn entries(b: &mut Builder) {
         "batch_norm_backward",
         sample(&[&[3, 2, 4], &[3, 2, 4], &[2], &[2], &[2]]),
         batch_norm::BatchNormBackward::from_attrs,
+    );
+    b.composed(
+        "layer_norm",
+        sample(&[&[3, 4], &[4], &[4]]).with("normalized_shape", vec![4i64]),
+        layer_norm::layer_norm,
+    );
+    b.op(
+        "layer_norm_backward",
+        sample(&[&[3, 4], &[3, 4], &[4], &[3, 1], &[3, 1]]),
+        layer_norm::LayerNormBackward::from_attrs,
     );
 }
