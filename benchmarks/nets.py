@@ -213,14 +213,47 @@ def tiny_yolov2() -> nn.Module:
     return nn.Sequential(*layers, _conv(1024, 125, 1, bias=True, gain=1.0))
 
 
+class _Attention(nn.Module):
+    """Vaswani et al. (2017): heads side by side, without a mask."""
+
+    def __init__(self, hidden: int, heads: int) -> None:
+        self.heads = heads
+        self.query = _linear(hidden, hidden)
+        self.key = _linear(hidden, hidden)
+        self.value = _linear(hidden, hidden)
+        self.output = _linear(hidden, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, hidden = x.shape
+        width = hidden // self.heads
+
+        def split(y: Tensor, *axes: int) -> Tensor:
+            return ops.permute(ops.reshape(y, (batch, length, self.heads, width)), axes)
+
+        query, value = split(self.query(x), 0, 2, 1, 3), split(self.value(x), 0, 2, 1, 3)
+        scores = ops.matmul(query, split(self.key(x), 0, 2, 3, 1)) * width**-0.5
+        mixed = ops.permute(ops.matmul(ops.softmax(scores, -1), value), (0, 2, 1, 3))
+        return self.output(ops.reshape(mixed, (batch, length, hidden)))
+
+
+def encoder() -> nn.Module:
+    """Six layers of BERT (Devlin et al., 2019) as small as MiniLM's, behind the embedding."""
+    hidden, heads, layers = 384, 12, 6
+    blocks: list[nn.Module] = []
+    for _ in range(layers):
+        wide = nn.Sequential(_linear(hidden, 4 * hidden), nn.GELU(), _linear(4 * hidden, hidden))
+        blocks += [_Sum(_Attention(hidden, heads)), nn.LayerNorm(hidden), _Sum(wide), nn.LayerNorm(hidden)]
+    return nn.Sequential(*blocks)
+
+
 # Name: how it is built, and the shape of its float32 input without the batch.
-# Another network, an encoder of sentences for one, needs a line here and nothing else.
 NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "resnet18": (resnet18, (3, 224, 224)),
     "resnet50": (resnet50, (3, 224, 224)),
     "mobilenetv2": (mobilenetv2, (3, 224, 224)),
     "squeezenet": (squeezenet, (3, 224, 224)),
     "tiny_yolov2": (tiny_yolov2, (3, 416, 416)),
+    "encoder": (encoder, (128, 384)),
 }
 
 
