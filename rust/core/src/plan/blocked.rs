@@ -16,8 +16,10 @@ use std::sync::Arc;
 
 /// Arithmetic that a blocked convolution saves, of its own, against the
 /// bytes that a reorder moves: operations for a byte.
-const FLOPS_PER_BYTE: f64 = 4.0;
-const SAVED: f64 = 0.3;
+const FLOPS_PER_BYTE: f64 = 8.0;
+const SAVED: f64 = 0.4;
+/// How often a weight's bytes are moved as it is packed.
+const PACKED: f64 = 8.0;
 
 pub fn blocked(graph: &mut Graph) -> Result<()> {
     let twins = choose(graph);
@@ -140,34 +142,40 @@ fn twin_of(graph: &Graph, node: &Node, made_in_blocks: &dyn Fn(Id) -> bool) -> O
         images,
         gains,
     } = op.op.blocked(&metas)?;
-    // Weights are packed once, so they have to stay.
-    let ready = if gains {
-        matches!(
-            graph.values[*node.inputs.get(1)?].origin,
-            Origin::Constant(_) | Origin::Scaled { .. }
-        )
-    } else {
-        node.inputs[..images].iter().any(|id| made_in_blocks(*id))
-    };
-    if !ready || node.outputs.len() != 1 {
+    if node.outputs.len() != 1 {
         return None;
     }
+    let gain = if gains {
+        conv_gain(graph, op, node.inputs[1], &metas, out)
+    } else if node.inputs[..images].iter().any(|id| made_in_blocks(*id)) {
+        0.0
+    } else {
+        return None;
+    };
     let mut images: Vec<bool> = (0..own).map(|slot| slot < images).collect();
     images.extend(program_images(graph, &node.inputs[own..], &out.shape)?);
-    let gain = if gains {
-        // Lanes without a channel are computed too.
-        let lanes = blocked::blocks(Isa::current(), out.shape[1]) * Isa::current().lanes();
-        let waste = lanes as f64 / out.shape[1] as f64;
-        op.op.flops(&metas, &[out]) as f64 * (1.0 - (1.0 - SAVED) * waste)
-    } else {
-        0.0
-    };
     Some(Twin {
         op: Some(twin),
         images,
         own,
         gain,
     })
+}
+
+/// What a convolution saves: a part of its arithmetic, less what it does for
+/// lanes without a channel, and less the packing of a weight that changes.
+fn conv_gain(graph: &Graph, op: &OpRef, weight: Id, inputs: &[&Meta], out: &Meta) -> f64 {
+    let lanes = blocked::blocks(Isa::current(), out.shape[1]) * Isa::current().lanes();
+    let waste = lanes as f64 / out.shape[1] as f64;
+    let saved = op.op.flops(inputs, &[out]) as f64 * (1.0 - (1.0 - SAVED) * waste);
+    let stays = matches!(
+        graph.values[weight].origin,
+        Origin::Constant(_) | Origin::Scaled { .. }
+    );
+    if stays {
+        return saved;
+    }
+    saved - PACKED * graph.meta(weight).bytes() as f64 * FLOPS_PER_BYTE
 }
 
 /// Which inputs of an elementwise program are images of its shape; None where

@@ -1,7 +1,7 @@
 //! The gradient of a convolution with respect to its input; by another name
 //! the transposed convolution.
 
-use super::{Conv2d, add_channel_bias, backward_weight, check_dtypes, flops_of};
+use super::{Conv2d, add_channel_bias, backward_weight, blocked, check_dtypes, flops_of};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
@@ -104,8 +104,9 @@ impl Op for Conv2dBackwardInput {
         Strides::Contiguous
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape).ok()?;
+        blocked::backward_input_twin(&self.form().explicit(&sizes), inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -5,6 +5,7 @@ use super::scale::Scale;
 use super::{Conv2d, flops_of};
 use crate::call::{CpuCall, GpuCall};
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
+use crate::ops::padding::Padding;
 use crate::{Attrs, DType, Error, Result, Tensor};
 use lamina_kernels::conv2d::Conv2dShape;
 use lamina_kernels::conv2d::blocked::{
@@ -24,31 +25,62 @@ pub struct Conv2dBlocked {
     pub activation: Activation,
     /// Of the weight's output channels.
     pub scale: Option<Scale>,
+    /// The gradient of a convolution to its input: a convolution by the weight
+    /// turned around, its input and output channels exchanged.
+    transposed: bool,
 }
 
 /// For float32 images where there is a kernel.
 pub(super) fn twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blocked> {
+    twin_of(form, inputs, false)
+}
+
+/// Of the gradient to the input of a convolution that moves by one pixel.
+pub(super) fn backward_input_twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blocked> {
+    let [dy, w] = inputs else { return None };
+    let Padding::Explicit(pads) = form.padding else {
+        return None;
+    };
+    if form.stride != [1, 1] || form.groups != 1 || dy.shape[1] != w.shape[0] {
+        return None;
+    }
+    // What the window reaches beyond the padding it had.
+    let reach = [0, 1].map(|axis| (w.shape[2 + axis].max(1) - 1) * form.dilation[axis]);
+    let mut turned = [0; 4];
+    for (side, turned) in turned.iter_mut().enumerate() {
+        *turned = reach[side % 2].checked_sub(pads[side])?;
+    }
+    let form = Conv2d {
+        padding: Padding::Explicit(turned),
+        ..form.clone()
+    };
+    twin_of(&form, inputs, true)
+}
+
+fn twin_of(form: &Conv2d, inputs: &[&Meta], transposed: bool) -> Option<Blocked> {
     let [x, w] = inputs else { return None };
     if x.dtype != DType::F32 || w.dtype != DType::F32 {
         return None;
     }
-    let sizes = form.sizes("conv2d", &x.shape, &w.shape).ok()?;
+    let mut op = Conv2dBlocked {
+        form: form.clone(),
+        algorithm: Algorithm::Direct,
+        bias: false,
+        residual: false,
+        activation: Activation::NONE,
+        scale: None,
+        transposed,
+    };
+    let sizes = op.sizes(&x.shape, &w.shape).ok()?;
     if sizes.output_len() == 0 || sizes.weight_len() == 0 {
         return None;
     }
     let isa = Isa::current();
     let stem = Algorithm::choose(isa, &sizes, false);
-    let algorithm = stem.or_else(|| Algorithm::choose(isa, &sizes, true))?;
+    op.algorithm = stem.or_else(|| Algorithm::choose(isa, &sizes, true))?;
     Some(Blocked {
-        op: OpRef::new(Conv2dBlocked {
-            form: form.clone(),
-            algorithm,
-            bias: false,
-            residual: false,
-            activation: Activation::NONE,
-            scale: None,
-        }),
-        images: usize::from(algorithm != Algorithm::Stem),
+        images: usize::from(op.algorithm != Algorithm::Stem),
+        op: OpRef::new(op),
         gains: true,
     })
 }
@@ -57,11 +89,17 @@ impl Conv2dBlocked {
     /// Of x as it lies, in blocks or plain.
     pub(super) fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape> {
         let plain = match x {
+            &[batch, _, height, width, _] if self.transposed => vec![batch, w[0], height, width],
             &[batch, _, height, width, _] => {
                 vec![batch, w[1] * self.form.groups, height, width]
             }
             x => x.to_vec(),
         };
+        if let (true, &[out_c, in_c, height, width]) = (self.transposed, w) {
+            return self
+                .form
+                .sizes("conv2d", &plain, &[in_c, out_c, height, width]);
+        }
         self.form.sizes("conv2d", &plain, w)
     }
 }
@@ -76,10 +114,13 @@ impl Conv2dBlocked {
     ) -> Result<Arc<BlockedConvWeight>> {
         let (isa, algorithm) = (Isa::current(), self.algorithm);
         let w = call.slice::<f32>(index)?;
-        let key = self.scale.as_ref().map_or(0, |scale| scale.key);
+        let key = self.scale.as_ref().map_or(0, |scale| scale.key) + u64::from(self.transposed);
         Ok(call.packed_as(index, packing(isa, algorithm), key, || {
             let scaled = self.scale.as_ref().map(|scale| scale.apply(w));
             let w = scaled.as_deref().unwrap_or(w);
+            if self.transposed {
+                return BlockedConvWeight::transposed(isa, algorithm, sizes, w);
+            }
             BlockedConvWeight::new(isa, algorithm, sizes, w)
         }))
     }
@@ -87,12 +128,18 @@ impl Conv2dBlocked {
 
 impl Op for Conv2dBlocked {
     fn name(&self) -> &str {
-        "conv2d"
+        if self.transposed {
+            "conv2d_backward_input"
+        } else {
+            "conv2d"
+        }
     }
 
     fn params(&self) -> Attrs {
         let Activation { slope, lo, hi } = self.activation;
-        let mut attrs = Attrs::new().with("algorithm", self.algorithm.name());
+        let mut attrs = Attrs::new()
+            .with("algorithm", self.algorithm.name())
+            .with("transposed", self.transposed);
         attrs.0.extend(self.form.to_attrs().0);
         attrs
             .with("bias", self.bias)

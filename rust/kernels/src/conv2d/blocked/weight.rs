@@ -58,6 +58,26 @@ impl BlockedConvWeight {
         }
     }
 
+    /// As [`BlockedConvWeight::new`], of a weight (in_c, out_c, kernel_h,
+    /// kernel_w) turned around: its taps in reverse.  Without groups.
+    ///
+    /// # Panics
+    /// Where `w` has another size.
+    pub fn transposed(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, w: &[f32]) -> Self {
+        let (taps, in_c, out_c) = (shape.kernel(), shape.in_c, shape.out_c);
+        assert!(w.len() == shape.weight_len() && shape.groups == 1);
+        let mut turned = Scratch::take(w.len());
+        for (i, w) in w.chunks_exact(out_c * taps).enumerate() {
+            for (o, w) in w.chunks_exact(taps).enumerate() {
+                let to = &mut turned[(o * in_c + i) * taps..][..taps];
+                for (to, w) in to.iter_mut().rev().zip(w) {
+                    *to = *w;
+                }
+            }
+        }
+        BlockedConvWeight::new(isa, algorithm, shape, &turned)
+    }
+
     pub fn isa(&self) -> Isa {
         self.isa
     }
