@@ -5,12 +5,14 @@
 
 mod average;
 mod blocked;
+mod blocked_backward;
 mod max;
 #[cfg(test)]
 mod tests;
 
 pub use average::{average_pool2d, average_pool2d_backward};
 pub use blocked::{Pooling, pool2d_blocked};
+pub use blocked_backward::max_pool2d_backward_blocked;
 pub use max::{max_pool2d, max_pool2d_backward, max_pool2d_backward_indices};
 
 use crate::pool::{DisjointMut, parallel_chunks};

@@ -16,10 +16,12 @@ params! {
     }
 }
 
-/// The shape of an image in blocks.
+/// The shape of an image in blocks; (channels, 1, 1) is an image too.
 pub fn blocked_shape(shape: &[usize]) -> Option<Vec<usize>> {
-    let &[batch, channels, height, width] = shape else {
-        return None;
+    let (batch, channels, height, width) = match *shape {
+        [batch, channels, height, width] => (batch, channels, height, width),
+        [channels, height, width] => (1, channels, height, width),
+        _ => return None,
     };
     let isa = Isa::current();
     let blocks = blocked::blocks(isa, channels);
@@ -80,7 +82,10 @@ impl Op for Reorder {
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let shape = call.shape(0);
-        let sizes = [shape[0], self.channels, shape[2] * shape[3]];
+        let sizes = match *shape {
+            [_, height, width] => [1, self.channels, height * width],
+            _ => [shape[0], self.channels, shape[2] * shape[3]],
+        };
         let (x, y) = (call.slice(0)?, call.out(0)?);
         if self.to_blocks {
             blocked::to_blocked(Isa::current(), sizes, x, y);

@@ -186,10 +186,20 @@ fn program_images(graph: &Graph, inputs: &[Id], shape: &[usize]) -> Option<Vec<b
         if meta.shape == shape {
             return (meta.dtype == DType::F32).then_some(true);
         }
-        let known = meta.len() == 1 || graph.per_channel(*id, shape[1]).is_some();
+        let known = meta.len() == 1 || is_per_channel(graph, *id, shape[1]);
         known.then_some(false)
     };
     inputs.iter().map(form).collect()
+}
+
+/// Whether a value has an element for each of `count` channels of an image.
+fn is_per_channel(graph: &Graph, id: Id, count: usize) -> bool {
+    let meta = graph.meta(id);
+    let shaped = match meta.shape[..] {
+        [1, channels, 1, 1] | [channels, 1, 1] => channels == count,
+        _ => false,
+    };
+    (shaped && meta.dtype == DType::F32) || graph.per_channel(id, count).is_some()
 }
 
 struct Rewriter<'g> {
@@ -239,8 +249,7 @@ impl Rewriter<'_> {
             if image {
                 node.inputs[slot] = self.enter(id, &node)?;
             } else if slot >= asked && meta.len() > 1 && meta.shape.len() < 5 {
-                let values = self.graph.per_channel(id, shape[1]).unwrap_or_default();
-                node.inputs[slot] = self.per_channel(&values)?;
+                node.inputs[slot] = self.per_channel(id, shape[1], &node)?;
             }
         }
         for (slot, &output) in outputs.iter().enumerate() {
@@ -273,7 +282,8 @@ impl Rewriter<'_> {
             return Ok(known);
         }
         let meta = self.graph.meta(id).clone();
-        let op = Reorder::op(meta.shape[1], true);
+        // Of (channels, height, width) as of (batch, channels, ...).
+        let op = Reorder::op(meta.shape[meta.shape.len() - 3], true);
         let made = op.op.infer(&[&meta])?.remove(0);
         let twin = self.graph.add_value(made, like.device, Origin::Node);
         self.graph.nodes.push(Node {
@@ -288,10 +298,14 @@ impl Rewriter<'_> {
         Ok(twin)
     }
 
-    /// A constant that holds a value for each lane: (1, blocks, 1, 1, lanes).
-    fn per_channel(&mut self, values: &[f32]) -> Result<Id> {
+    /// A value for each lane, (1, blocks, 1, 1, lanes), of one for each of
+    /// `count` channels: a constant, if that is one.
+    fn per_channel(&mut self, id: Id, count: usize, like: &Node) -> Result<Id> {
         let isa = Isa::current();
-        let padded = blocked::pad_channels(isa, values);
+        let Some(values) = self.graph.per_channel(id, count) else {
+            return self.enter(id, like);
+        };
+        let padded = blocked::pad_channels(isa, &values);
         let bytes: Vec<u8> = padded.iter().flat_map(|v| v.to_le_bytes()).collect();
         let shape = [1, padded.len() / isa.lanes(), 1, 1, isa.lanes()];
         let value = Value::from_bytes(DType::F32, &shape, &bytes)?;
@@ -320,10 +334,10 @@ impl Rewriter<'_> {
         let mut rest = node.inputs[tail.first..].to_vec();
         let mut chain = (*tail.chain).clone();
         if let Some(operand) = leading_add(&chain)
-            && let Some(values) = self.graph.per_channel(rest[operand - 1], shape[1])
+            && is_per_channel(self.graph, rest[operand - 1], shape[1])
         {
-            own.push(self.per_channel(&values)?);
-            rest.remove(operand - 1);
+            let bias = rest.remove(operand - 1);
+            own.push(self.per_channel(bias, shape[1], node)?);
             chain = without_first(&chain, Some(operand));
             conv.bias = true;
         }

@@ -1,6 +1,6 @@
 use super::{
     Pool2dShape, Pooling, average_pool2d, average_pool2d_backward, max_pool2d, max_pool2d_backward,
-    max_pool2d_backward_indices, pool2d_blocked,
+    max_pool2d_backward_blocked, max_pool2d_backward_indices, pool2d_blocked,
 };
 use crate::isa::Isa;
 
@@ -247,6 +247,9 @@ fn blocks_are_pooled_as_planes() {
             let padded = pool(Pooling::Average {
                 count_include_pad: true,
             });
+            let dy: Vec<f32> = (0..len * s.planes).map(|i| i as f32 % 7.0 - 2.5).collect();
+            let (mut dx, mut want_dx) = (vec![f32::NAN; x.len()], vec![0.0; x.len()]);
+            max_pool2d_backward_blocked(isa, &s, &x, &dy, &mut dx);
             for (i, (taps, counted)) in windows(&block).into_iter().enumerate() {
                 for p in 0..s.planes {
                     for lane in 0..lanes {
@@ -254,6 +257,8 @@ fn blocks_are_pooled_as_planes() {
                         let x = || taps.iter().map(|t| x[p * n + t * lanes + lane]);
                         let sum: f64 = x().map(f64::from).sum();
                         assert_eq!(largest[at], x().fold(f32::MIN, f32::max), "{s:?}");
+                        let first = x().position(|x| x == largest[at]).unwrap();
+                        want_dx[p * n + taps[first] * lanes + lane] += dy[at];
                         let near =
                             |y: f32, count: usize| (f64::from(y) - sum / count as f64).abs() < 2e-5;
                         assert!(near(average[at], taps.len()), "{s:?}");
@@ -261,6 +266,7 @@ fn blocks_are_pooled_as_planes() {
                     }
                 }
             }
+            assert_eq!(dx, want_dx, "{s:?}");
         }
     }
 }

@@ -8,19 +8,36 @@ use crate::op::{
 };
 use crate::{Attrs, DType, Error, Result, Tensor};
 use lamina_kernels::Isa;
-use lamina_kernels::pool2d::{Pool2dShape, Pooling, pool2d_blocked};
+use lamina_kernels::pool2d::{Pool2dShape, Pooling, max_pool2d_backward_blocked, pool2d_blocked};
 
 #[derive(Debug)]
 struct Pool2dBlocked {
     window: Window,
-    pooling: Pooling,
+    /// None: the gradient of the largest, from x and dy.
+    pooling: Option<Pooling>,
+}
+
+/// Of max pooling's gradient.
+pub(super) fn max_backward_twin(window: Window, inputs: &[&Meta]) -> Option<Blocked> {
+    let whole = inputs.iter().all(|x| x.dtype == DType::F32);
+    whole.then(|| Blocked {
+        op: OpRef::new(Pool2dBlocked {
+            window,
+            pooling: None,
+        }),
+        images: 2,
+        gains: false,
+    })
 }
 
 /// For one float32 image.
 pub(super) fn twin(window: Window, pooling: Pooling, inputs: &[&Meta]) -> Option<Blocked> {
     let [x] = inputs else { return None };
     (x.dtype == DType::F32).then(|| Blocked {
-        op: OpRef::new(Pool2dBlocked { window, pooling }),
+        op: OpRef::new(Pool2dBlocked {
+            window,
+            pooling: Some(pooling),
+        }),
         images: 1,
         gains: false,
     })
@@ -36,8 +53,9 @@ impl Pool2dBlocked {
 impl Op for Pool2dBlocked {
     fn name(&self) -> &str {
         match self.pooling {
-            Pooling::Max => "max_pool2d",
-            Pooling::Average { .. } => "avg_pool2d",
+            Some(Pooling::Max) => "max_pool2d",
+            Some(Pooling::Average { .. }) => "avg_pool2d",
+            None => "max_pool2d_backward",
         }
     }
 
@@ -50,14 +68,18 @@ impl Op for Pool2dBlocked {
             .with("dilation", self.window.dilation)
             .with("ceil_mode", self.window.ceil_mode);
         match self.pooling {
-            Pooling::Max => attrs,
-            Pooling::Average { count_include_pad } => {
+            Some(Pooling::Average { count_include_pad }) => {
                 attrs.with("count_include_pad", count_include_pad)
             }
+            _ => attrs,
         }
     }
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
+        if self.pooling.is_none() {
+            let [x, _] = arity(self, inputs)?;
+            return Ok(vec![x]);
+        }
         let [x] = arity(self, inputs)?;
         let mut shape = self.sizes(&x.shape)?.output.to_vec();
         shape.push(x.shape[4]);
@@ -86,8 +108,11 @@ impl Op for Pool2dBlocked {
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let shape: Pool2dShape = self.sizes(call.shape(0))?.shape;
-        let (x, y) = (call.slice(0)?, call.out(0)?);
-        pool2d_blocked(Isa::current(), &shape, self.pooling, x, y);
+        let (isa, x, y) = (Isa::current(), call.slice(0)?, call.out(0)?);
+        match self.pooling {
+            Some(pooling) => pool2d_blocked(isa, &shape, pooling, x, y),
+            None => max_pool2d_backward_blocked(isa, &shape, x, call.slice(1)?, y),
+        }
         Ok(())
     }
 

@@ -203,8 +203,8 @@ impl Op for MaxPool2dBackward {
         Strides::Contiguous
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        blocked::max_backward_twin(self.0.window(), inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
