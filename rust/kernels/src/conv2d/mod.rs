@@ -16,6 +16,7 @@ mod patches;
 mod product;
 mod row_sums;
 mod shape;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod weight;

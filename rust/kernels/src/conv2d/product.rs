@@ -3,6 +3,7 @@
 
 use super::halo::{Fill, Halo, SLACK};
 use super::patches::Patches;
+use super::tail;
 use crate::cache;
 use crate::isa::Isa;
 use crate::matmul::Tail;
@@ -92,11 +93,15 @@ impl Product<'_> {
     }
 
     pub fn run(&self, y: &mut [f32], tail: Option<Tail<'_>>) {
-        let y = DisjointMut::new(y);
+        let rows = tail.filter(|_| self.plane() >= tail::LONG);
+        let to = DisjointMut::new(y);
         if self.few_channels() {
-            self.run_bands(&y, tail);
+            self.run_bands(&to, rows);
         } else {
-            self.run_patches(&y, tail);
+            self.run_patches(&to, rows);
+        }
+        if rows.is_none() {
+            tail::at_once(y, tail);
         }
     }
 

@@ -19,10 +19,10 @@ mod weight;
 mod winograd;
 
 use super::shape::Conv2dShape;
+use super::tail;
 use crate::blocked;
 use crate::isa::Isa;
 use crate::matmul::Tail;
-use crate::pool::{DisjointMut, parallel_chunks};
 pub use tile::Activation;
 pub use weight::BlockedConvWeight;
 use winograd::Size;
@@ -165,25 +165,13 @@ pub fn forward(
         Algorithm::Pointwise => pointwise::forward(shape, x, weight, y, epilogue),
         Algorithm::WinogradF2 | Algorithm::WinogradF4 => {
             winograd::forward(shape, x, weight, y, epilogue);
-            whole_tail(y, epilogue);
+            tail::at_once(y, epilogue.tail);
         }
         Algorithm::Depthwise => {
             depthwise::forward(shape, x, weight, y, epilogue);
-            whole_tail(y, epilogue);
+            tail::at_once(y, epilogue.tail);
         }
     }
-}
-
-/// The tail where a kernel does not write long pieces.
-fn whole_tail(y: &mut [f32], epilogue: &Epilogue<'_>) {
-    const PIECE: usize = 1 << 13;
-    let Some(tail) = epilogue.tail else { return };
-    let len = y.len();
-    let y = DisjointMut::new(y);
-    parallel_chunks(len, PIECE, |range| {
-        // SAFETY: the chunks do not overlap.
-        tail(range.start, unsafe { y.slice(range) });
-    });
 }
 
 /// Sizes in blocks.
