@@ -7,6 +7,7 @@ mod average;
 mod blocked;
 mod blocked_backward;
 mod max;
+mod pairs;
 #[cfg(test)]
 mod tests;
 

@@ -123,10 +123,9 @@ fn step(graph: &Graph, node: &Node, value: Id, shape: &[usize]) -> Option<(Func,
 
 /// Makes the scaled weights that a node still reads.
 pub fn scale_weights(graph: &mut Graph) -> Result<()> {
-    let readers = graph.readers();
-    for id in 0..graph.values.len() {
+    for (id, readers) in graph.readers().into_iter().enumerate() {
         if let Origin::Scaled { weight, scale } = &graph.values[id].origin
-            && !readers[id].is_empty()
+            && !readers.is_empty()
         {
             let value = scaled_weight(graph, *weight, scale)?;
             graph.values[id].origin = Origin::Constant(value);

@@ -14,10 +14,12 @@ use lamina_kernels::{Chain, Func, Instr, Isa, Reg, blocked};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Arithmetic that a blocked convolution saves, of its own, against the
-/// bytes that a reorder moves: operations for a byte.
-const FLOPS_PER_BYTE: f64 = 8.0;
-const SAVED: f64 = 0.4;
+/// The part of a convolution's arithmetic whose time the layout saves.
+const SAVED: f64 = 0.5;
+/// Operations in the time in which a reorder moves a byte, and in which one
+/// begins.
+const FLOPS_PER_BYTE: f64 = 5.0;
+const REORDER: f64 = 1e5;
 /// How often a weight's bytes are moved as it is packed.
 const PACKED: f64 = 8.0;
 
@@ -87,7 +89,7 @@ fn gains(graph: &Graph, twins: &[Option<Twin>], region: &[usize]) -> HashMap<usi
             }
         }
     }
-    let cost = |id: Id| graph.meta(id).bytes() as f64 * FLOPS_PER_BYTE;
+    let cost = |id: Id| REORDER + graph.meta(id).bytes() as f64 * FLOPS_PER_BYTE;
     for (id, region) in entered {
         *gains.entry(region).or_default() -= cost(id);
     }

@@ -1,14 +1,14 @@
 //! Maximum pooling: pads with the lowest value, NaN wins, and the gradient
 //! goes to the first maximum of the window.
 
-use super::{Pool2dShape, combine_strided, plane};
+use super::{Pool2dShape, combine_strided, pairs, plane};
 use crate::isa::Isa;
 use crate::number::{Float, Number};
 use crate::pool::DisjointMut;
 use crate::simd::{Kernel, Simd, dispatch};
 
 #[inline(always)]
-fn larger<T: Number>(a: T, b: T) -> T {
+pub(super) fn larger<T: Number>(a: T, b: T) -> T {
     if b > a || b.is_nan() { b } else { a }
 }
 
@@ -31,7 +31,11 @@ pub fn max_pool2d<T: Number>(
             // SAFETY: planes do not overlap.
             let y = unsafe { plane(&to, p, out_size) };
             let x = &x[p * size..(p + 1) * size];
-            dispatch(isa, Plane { shape, x, y });
+            if pairs::fits(shape) {
+                dispatch(isa, pairs::Forward { shape, x, y });
+            } else {
+                dispatch(isa, Plane { shape, x, y });
+            }
         });
         return;
     };
@@ -158,12 +162,21 @@ pub fn max_pool2d_backward<T: Float>(shape: &Pool2dShape, x: &[T], dy: &[T], dx:
     let to = DisjointMut::new(dx);
     let windows = Windows::new(shape);
     let area = shape.kernel[0] * shape.kernel[1];
+    let isa = Isa::current();
     shape.each_plane(size + out_size * area, |p| {
         // SAFETY: planes do not overlap.
         let dx = unsafe { plane(&to, p, size) };
         dx.fill(T::ZERO);
-        let mut dy = dy[p * out_size..(p + 1) * out_size].iter();
-        windows.each_maximum(&x[p * size..(p + 1) * size], |first| {
+        let (x, dy) = (
+            &x[p * size..(p + 1) * size],
+            &dy[p * out_size..(p + 1) * out_size],
+        );
+        if pairs::fits(shape) {
+            dispatch(isa, pairs::Backward { shape, x, dy, dx });
+            return;
+        }
+        let mut dy = dy.iter();
+        windows.each_maximum(x, |first| {
             if let (Some(dy), Some(i)) = (dy.next(), first) {
                 dx[i] += *dy;
             }
