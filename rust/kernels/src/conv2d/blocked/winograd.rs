@@ -55,7 +55,9 @@ impl Size {
 }
 
 /// Vector operations in the time in which a vector of weights arrives.
-const WEIGHT_COST: f64 = 12.0;
+const WEIGHT_COST: f64 = 9.0;
+/// More bytes of a layer's transformed weights are not worth their memory.
+const MOST_WEIGHTS: usize = 128 << 20;
 
 /// The one that beats the direct kernel, if any: fewer multiplications, for
 /// two transforms and larger weights.
@@ -76,7 +78,8 @@ pub(super) fn pays(isa: Isa, shape: &Conv2dShape) -> Option<Size> {
         let products = size.products() as f64 * in_c * out_c;
         tiles * (products + before * in_c + after * out_c) + weights(size.products())
     };
-    let best = if cost(Size::F2) < cost(Size::F4) {
+    let bytes = Size::F4.products() * shape.in_c * shape.out_c * size_of::<f32>();
+    let best = if cost(Size::F2) < cost(Size::F4) || bytes > MOST_WEIGHTS {
         Size::F2
     } else {
         Size::F4
