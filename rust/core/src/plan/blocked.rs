@@ -4,13 +4,15 @@
 //! which a blocked convolution takes bias, residual and activation into its
 //! registers.
 
+mod leading;
+
 use super::graph::{Graph, Id, Node, Origin, Tail, Work};
 use crate::op::{Blocked, Meta, OpRef};
 use crate::ops::conv2d::blocked::Conv2dBlocked;
 use crate::ops::reorder::{Reorder, blocked_shape};
 use crate::{DType, Device, Result, Value};
-use lamina_kernels::conv2d::blocked::Activation;
-use lamina_kernels::{Chain, Func, Instr, Isa, Reg, blocked};
+use lamina_kernels::{Isa, blocked};
+use leading::{leading_activation, leading_add, without_first};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -93,10 +95,11 @@ fn gains(graph: &Graph, twins: &[Option<Twin>], region: &[usize]) -> HashMap<usi
     for (id, region) in entered {
         *gains.entry(region).or_default() -= cost(id);
     }
+    let leaves = leaving(graph, twins);
     for (id, maker) in makers.iter().enumerate() {
         if let Some(maker) = *maker
             && twins[maker].is_some()
-            && leaves(graph, twins, id)
+            && leaves[id]
         {
             *gains.entry(region[maker]).or_default() -= cost(id);
         }
@@ -104,14 +107,15 @@ fn gains(graph: &Graph, twins: &[Option<Twin>], region: &[usize]) -> HashMap<usi
     gains
 }
 
-/// Whether a value is read as it was recorded.
-fn leaves(graph: &Graph, twins: &[Option<Twin>], id: Id) -> bool {
-    let plain = |(node, twin): (&Node, &Option<Twin>)| {
-        let in_blocks = |slot: usize| twin.as_ref().is_some_and(|t| t.images[slot]);
-        let mut inputs = node.inputs.iter().enumerate();
-        inputs.any(|(slot, input)| *input == id && !in_blocks(slot))
-    };
-    graph.outputs.iter().any(|o| o.value == id) || graph.nodes.iter().zip(twins).any(plain)
+/// The values that are read as they were recorded.
+fn leaving(graph: &Graph, twins: &[Option<Twin>]) -> Vec<bool> {
+    let mut leaves = graph.is_output();
+    for (node, twin) in graph.nodes.iter().zip(twins) {
+        for (slot, &id) in node.inputs.iter().enumerate() {
+            leaves[id] |= twin.as_ref().is_none_or(|twin| !twin.images[slot]);
+        }
+    }
+    leaves
 }
 
 fn twin_of(graph: &Graph, node: &Node, made_in_blocks: &dyn Fn(Id) -> bool) -> Option<Twin> {
@@ -211,9 +215,7 @@ struct Rewriter<'g> {
 }
 
 fn rewrite(graph: &mut Graph, twins: Vec<Option<Twin>>) -> Result<()> {
-    let left: Vec<bool> = (0..graph.values.len())
-        .map(|id| leaves(graph, &twins, id))
-        .collect();
+    let left = leaving(graph, &twins);
     let nodes = std::mem::take(&mut graph.nodes);
     let mut rewriter = Rewriter {
         graph,
@@ -363,77 +365,4 @@ impl Rewriter<'_> {
         node.inputs = own;
         Ok(OpRef::new(conv))
     }
-}
-
-/// How often a program reads a register, its results included.
-fn reads(chain: &Chain, reg: Reg) -> usize {
-    let args = chain.instrs.iter().flat_map(Instr::args);
-    args.chain(&chain.outputs).filter(|r| **r == reg).count()
-}
-
-/// The other operand of a program that begins by adding an input, which it
-/// reads nowhere else, to register 0.
-fn leading_add(chain: &Chain) -> Option<usize> {
-    let first = chain.instrs.first()?;
-    if first.func != Func::Add || first.dtype != DType::F32 || reads(chain, 0) != 1 {
-        return None;
-    }
-    let other = match first.args() {
-        [0, other] | [other, 0] => *other,
-        _ => return None,
-    };
-    let input = usize::from(other) < chain.inputs.len() && other != 0;
-    (input && reads(chain, other) == 1).then_some(usize::from(other))
-}
-
-/// What a program does to register 0 first, if that is an activation of a
-/// convolution.
-fn leading_activation(chain: &Chain) -> Option<Activation> {
-    let first = chain.instrs.first()?;
-    if first.dtype != DType::F32 || first.args() != [0] || reads(chain, 0) != 1 {
-        return None;
-    }
-    match first.func {
-        Func::Relu => Some(Activation {
-            lo: 0.0,
-            ..Activation::NONE
-        }),
-        Func::Clip { lo, hi } => Some(Activation {
-            slope: None,
-            lo: lo as f32,
-            hi: hi as f32,
-        }),
-        Func::LeakyRelu { slope } => Some(Activation {
-            slope: Some(slope as f32),
-            ..Activation::NONE
-        }),
-        _ => None,
-    }
-}
-
-/// The program without its first instruction, whose result register 0 now
-/// is, and without the input that only that read.
-fn without_first(chain: &Chain, input: Option<usize>) -> Chain {
-    let inputs = chain.inputs.len();
-    let gone = usize::from(input.is_some());
-    let moved = |reg: Reg| match usize::from(reg) {
-        r if r == inputs => 0,
-        r if r > inputs => reg - 1 - gone as Reg,
-        r if input.is_some_and(|input| r > input) => reg - 1,
-        _ => reg,
-    };
-    let mut out = chain.clone();
-    out.instrs.remove(0);
-    if let Some(input) = input {
-        out.inputs.remove(input);
-    }
-    for instr in &mut out.instrs {
-        for arg in &mut instr.args {
-            *arg = moved(*arg);
-        }
-    }
-    for output in &mut out.outputs {
-        *output = moved(*output);
-    }
-    out
 }

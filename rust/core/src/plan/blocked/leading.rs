@@ -1,0 +1,78 @@
+//! How an elementwise program begins: what a convolution can do in its stead.
+
+use crate::DType;
+use lamina_kernels::conv2d::blocked::Activation;
+use lamina_kernels::{Chain, Func, Instr, Reg};
+
+/// How often a program reads a register, its results included.
+fn reads(chain: &Chain, reg: Reg) -> usize {
+    let args = chain.instrs.iter().flat_map(Instr::args);
+    args.chain(&chain.outputs).filter(|r| **r == reg).count()
+}
+
+/// The other operand of a program that begins by adding an input, which it
+/// reads nowhere else, to register 0.
+pub(super) fn leading_add(chain: &Chain) -> Option<usize> {
+    let first = chain.instrs.first()?;
+    if first.func != Func::Add || first.dtype != DType::F32 || reads(chain, 0) != 1 {
+        return None;
+    }
+    let other = match first.args() {
+        [0, other] | [other, 0] => *other,
+        _ => return None,
+    };
+    let input = usize::from(other) < chain.inputs.len() && other != 0;
+    (input && reads(chain, other) == 1).then_some(usize::from(other))
+}
+
+/// What a program does to register 0 first, if that is an activation of a
+/// convolution.
+pub(super) fn leading_activation(chain: &Chain) -> Option<Activation> {
+    let first = chain.instrs.first()?;
+    if first.dtype != DType::F32 || first.args() != [0] || reads(chain, 0) != 1 {
+        return None;
+    }
+    match first.func {
+        Func::Relu => Some(Activation {
+            lo: 0.0,
+            ..Activation::NONE
+        }),
+        Func::Clip { lo, hi } => Some(Activation {
+            slope: None,
+            lo: lo as f32,
+            hi: hi as f32,
+        }),
+        Func::LeakyRelu { slope } => Some(Activation {
+            slope: Some(slope as f32),
+            ..Activation::NONE
+        }),
+        _ => None,
+    }
+}
+
+/// The program without its first instruction, whose result register 0 now
+/// is, and without the input that only that read.
+pub(super) fn without_first(chain: &Chain, input: Option<usize>) -> Chain {
+    let inputs = chain.inputs.len();
+    let gone = usize::from(input.is_some());
+    let moved = |reg: Reg| match usize::from(reg) {
+        r if r == inputs => 0,
+        r if r > inputs => reg - 1 - gone as Reg,
+        r if input.is_some_and(|input| r > input) => reg - 1,
+        _ => reg,
+    };
+    let mut out = chain.clone();
+    out.instrs.remove(0);
+    if let Some(input) = input {
+        out.inputs.remove(input);
+    }
+    for instr in &mut out.instrs {
+        for arg in &mut instr.args {
+            *arg = moved(*arg);
+        }
+    }
+    for output in &mut out.outputs {
+        *output = moved(*output);
+    }
+    out
+}
