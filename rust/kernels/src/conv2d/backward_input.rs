@@ -18,7 +18,7 @@ use std::ops::Range;
 ///
 /// `shape` is the forward convolution's; a transposed convolution passes the
 /// shape whose forward it undoes, its input as `dy` and its output as `dx`.
-/// `tail` is called with final pieces of rows (n, c) of dx.
+/// `tail` is called with final pieces of dx.
 ///
 /// # Panics
 /// Where a slice has another size than `shape` says.

@@ -10,7 +10,7 @@ use crate::matmul::Tail;
 /// y[n, o, i, j] = sum over c, a, b of w[o, c, a, b] x[n, c, i * stride + a *
 /// dilation - pad, ...], zero outside the image.
 ///
-/// `tail` is called with final pieces of rows (n, o) of y.
+/// `tail` is called with final pieces of y.
 ///
 /// # Panics
 /// Where a slice has another size than `shape` says.

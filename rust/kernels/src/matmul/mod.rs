@@ -26,8 +26,8 @@ pub use operand::{MatRef, PackedRhs, Rhs};
 use crate::isa::Isa;
 use plan::Shape;
 
-/// Called with a final, contiguous piece of a row of C while it is in the
-/// cache, and with the flat index in C at which it starts; may rewrite it
+/// Called with a final, contiguous piece of C while it is in the cache, and
+/// with the flat index in C at which it starts; may rewrite it
 /// (bias, activation, residual).  Pieces together cover C once.
 pub type Tail<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
 
