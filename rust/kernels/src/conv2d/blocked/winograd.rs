@@ -5,7 +5,9 @@
 //! (points 0, 1, -1 and infinity), whose weights are less than half as large:
 //! many channels and few pixels wait for memory.
 //!
-//!     Y = A' [(G g G') * (B' d B)] A
+//! ```text
+//! Y = A' [(G g G') * (B' d B)] A
+//! ```
 //!
 //! A group of tiles is transformed, multiplied and transformed back by one
 //! task, so that it stays in the second-level cache; where there are fewer
