@@ -13,6 +13,7 @@ import pytest
 
 import lamina
 from lamina import Tensor, nn, ops
+from oracle import pool, product
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -186,8 +187,40 @@ def test_weights_are_scaled_and_packed_once(tmp_path: Path) -> None:
     assert packings(40) == 0
 
 
-def test_training_keeps_the_plain_layout() -> None:
-    """Gradients are computed there: nothing would be saved by reorders."""
+def close(got: Tensor, want: np.ndarray) -> None:
+    assert np.abs(got.numpy() - want).max() <= 1e-5 * np.abs(want).max()
+
+
+@pytest.mark.parametrize(("kernel", "dilation", "padding"), [(3, 1, 1), (3, 2, 1), (2, 1, 0), (1, 1, 0)])
+def test_gradients_in_blocks_are_the_oracles(kernel: int, dilation: int, padding: int) -> None:
+    """A convolution, its bias, an activation and pooling, forward and back, in float32."""
+    rng = np.random.default_rng(kernel)
+    form = {"padding": padding, "dilation": dilation}
+    x, w, b = (
+        rng.standard_normal(shape).astype("f") for shape in [(4, 64, 32, 31), (80, 64, kernel, kernel), (80,)]
+    )
+    hidden = product.conv2d(x.astype(float), w.astype(float), b.astype(float), **form)
+    rectified = np.maximum(hidden, 0)
+    want = pool.max_pool2d(rectified, 2)
+    gy = rng.standard_normal(want.shape).astype("f")
+    back = pool.max_pool2d_vjp(gy.astype(float), rectified, 2)[0] * (hidden > 0)
+    gradients = product.conv2d_vjp(back, x.astype(float), w.astype(float), b.astype(float), **form)
+
+    tensors = [nn.Parameter(lamina.tensor(v)) for v in (x, w, b)]
+    y = ops.max_pool2d(ops.relu(ops.conv2d(*tensors, **form)), 2)
+    found = lamina.grad((y * lamina.tensor(gy)).sum(), tensors)
+    steps = lamina.explain(y, *found).steps
+    turned = [step for step in steps if "transposed=True" in step.params]
+    pooled = [step for step in steps if step.op.startswith("max_pool2d") and "blocked" in step.params]
+    assert len(turned) == 1
+    assert len(pooled) == 2
+    close(y, want)
+    for got, wanted in zip(found, gradients, strict=True):
+        close(got, wanted)
+
+
+def test_a_small_step_keeps_the_plain_layout() -> None:
+    """Its reorders would cost more than its arithmetic."""
     conv = nn.Conv2d(3, 32, 3)
     loss = ops.relu(conv(lamina.tensor(np.ones((2, 3, 16, 16), "f")))).sum()
     found = lamina.explain(*lamina.grad(loss, [conv.weight]))
