@@ -6,7 +6,7 @@ use super::product::{col_part, most_cols, tasks_wanted};
 use super::row_sums::RowSums;
 use super::shape::Conv2dShape;
 use crate::isa::Isa;
-use crate::matmul::block::{Block, Left, Panels, Right, row_panel, row_panels};
+use crate::matmul::block::{Block, Left, LeftPanels, Panels, Right, row_panel, row_panels};
 use crate::matmul::pack::{Raw, pack_left};
 use crate::matmul::tile::tile_cols;
 use crate::pool::{DisjointMut, parallel_for};
@@ -179,7 +179,7 @@ impl Left for OutputRows {
         m: usize,
         k: Range<usize>,
         scratch: &mut [f32],
-    ) -> *const f32 {
+    ) -> LeftPanels {
         let len = k.len();
         let top = row_panel(all, m, tiles.start).start;
         for tile in tiles {
@@ -204,7 +204,11 @@ impl Left for OutputRows {
                 at += piece;
             }
         }
-        scratch.as_ptr()
+        LeftPanels {
+            start: scratch.as_ptr(),
+            row: len,
+            in_place: false,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One task's part of C: all of K, block by block.
 
 use super::pack::{Raw, pack_left, pack_right_panels};
-use super::tile::{Rows, Tile, panel_width, tile, tile_cols, tile_rows};
+use super::tile::{Lies, Rows, Tile, panel_width, tile, tile_cols, tile_rows};
 use crate::isa::Isa;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -38,8 +38,17 @@ pub(crate) fn row_panel(panels: usize, m: usize, i: usize) -> Range<usize> {
     m * i / panels..m * (i + 1) / panels
 }
 
-/// Where a block of a left operand's packed panels is: that of rows `r..` at
-/// `start + (r - first row) * k`.
+/// Where a block of a left operand's panels is.
+pub(crate) struct LeftPanels {
+    pub start: *const f32,
+    /// Step from a row to the next one: the panel of rows `r..` is at `start +
+    /// (r - first row) * row`.
+    pub row: usize,
+    /// Rows lie as they are in the operand, K side by side; else panels are
+    /// packed.
+    pub in_place: bool,
+}
+
 pub(crate) trait Left: Sync {
     /// How much scratch `panels` needs for so many rows and so long a K.
     fn scratch(&self, rows: usize, k: usize) -> usize;
@@ -56,7 +65,7 @@ pub(crate) trait Left: Sync {
         m: usize,
         k: Range<usize>,
         scratch: &mut [f32],
-    ) -> *const f32;
+    ) -> LeftPanels;
 }
 
 /// Where a block of a right operand's panels is.
@@ -86,7 +95,7 @@ pub(crate) trait Right: Sync {
 
 impl Left for Raw {
     fn scratch(&self, rows: usize, k: usize) -> usize {
-        rows * k
+        if self.reads_in_place() { 0 } else { rows * k }
     }
 
     #[inline(always)]
@@ -98,8 +107,17 @@ impl Left for Raw {
         m: usize,
         k: Range<usize>,
         scratch: &mut [f32],
-    ) -> *const f32 {
+    ) -> LeftPanels {
         let first = row_panel(all, m, tiles.start).start;
+        if self.reads_in_place() {
+            // SAFETY: the caller's.
+            let start = unsafe { self.at(first, k.start) };
+            return LeftPanels {
+                start,
+                row: self.row_stride,
+                in_place: true,
+            };
+        }
         for tile in tiles {
             let rows = row_panel(all, m, tile);
             // SAFETY: the caller's.
@@ -108,7 +126,11 @@ impl Left for Raw {
                 pack_left(s, *self, rows, k.clone(), dst);
             }
         }
-        scratch.as_ptr()
+        LeftPanels {
+            start: scratch.as_ptr(),
+            row: k.len(),
+            in_place: false,
+        }
     }
 }
 
@@ -154,9 +176,13 @@ impl Left for PackedLeft<'_> {
         m: usize,
         k: Range<usize>,
         _: &mut [f32],
-    ) -> *const f32 {
+    ) -> LeftPanels {
         let first = row_panel(all, m, tiles.start).start;
-        self.0[k.start * m + first * k.len()..].as_ptr()
+        LeftPanels {
+            start: self.0[k.start * m + first * k.len()..].as_ptr(),
+            row: k.len(),
+            in_place: false,
+        }
     }
 }
 
@@ -233,10 +259,11 @@ impl<L: Left, R: Right> Kernel for Block<'_, L, R> {
                     let r = row_panel(self.all, self.m, tile_row);
                     let col = self.cols.start + panel * step;
                     let cols = step.min(self.cols.end - col);
+                    let (a_row, a_k) = if a.in_place { (a.row, 1) } else { (1, r.len()) };
                     let t = Tile {
-                        a: a.add((r.start - rows.start) * len),
-                        a_row: 1,
-                        a_k: r.len(),
+                        a: a.start.add((r.start - rows.start) * a.row),
+                        a_row,
+                        a_k,
                         b: b.start.add(panel * b.step),
                         b_rows: b.rows.unwrap_or(Rows::Every(panel_width(S::ISA, cols))),
                         k: len,
@@ -245,7 +272,12 @@ impl<L: Left, R: Right> Kernel for Block<'_, L, R> {
                         cols,
                         add: i > 0,
                     };
-                    tile(s, r.len(), true, &t);
+                    let lies = if a.in_place {
+                        Lies::InPlace
+                    } else {
+                        Lies::Packed
+                    };
+                    tile(s, r.len(), lies, &t);
                 };
                 let panels = self.cols.len().div_ceil(step);
                 if self.left_stays {

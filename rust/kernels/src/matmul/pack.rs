@@ -4,7 +4,7 @@
 //! panel a tile's columns (`dst[k * width + col]`), padded with zeros to whole
 //! vectors.
 
-use super::tile::{panel_width, tile_cols};
+use super::tile::{MOST_TILE_ROWS, panel_width, tile_cols};
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -22,11 +22,28 @@ unsafe impl Send for Raw {}
 // SAFETY: as above.
 unsafe impl Sync for Raw {}
 
+/// What a first-level cache holds at the least: so many lines whose
+/// addresses differ by multiples of [`ALIAS`] bytes.
+const WAYS: usize = 8;
+const ALIAS: usize = 4096;
+
 impl Raw {
+    /// As a left operand it is better read where it is than packed: K lies
+    /// side by side, and the rows of a tile do not evict each other from the
+    /// first-level cache.
+    #[inline(always)]
+    pub(crate) fn reads_in_place(&self) -> bool {
+        let step = self.row_stride * size_of::<f32>();
+        // A power of two times an odd number: the power tells how many places
+        // of the cache the rows can take.
+        let places = ALIAS >> step.trailing_zeros().min(ALIAS.trailing_zeros());
+        self.col_stride == 1 && places * WAYS > MOST_TILE_ROWS
+    }
+
     /// # Safety
     /// (row, col) lies in the matrix.
     #[inline(always)]
-    unsafe fn at(&self, row: usize, col: usize) -> *const f32 {
+    pub(crate) unsafe fn at(&self, row: usize, col: usize) -> *const f32 {
         // SAFETY: the caller's.
         unsafe {
             self.start

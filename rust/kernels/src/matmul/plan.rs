@@ -4,7 +4,7 @@ use super::block::{Block, Left, PackedLeft, PackedRight, Right, row_panel, row_p
 use super::operand::MatRef;
 use super::pack::Raw;
 use super::pack_all::{Job, pack_all};
-use super::tile::{Rows, Tile, panel_width, tile, tile_cols, tile_rows};
+use super::tile::{Lies, Rows, Tile, panel_width, tile, tile_cols, tile_rows};
 use super::{Tail, block::k_longest};
 use crate::cache;
 use crate::isa::Isa;
@@ -77,8 +77,8 @@ impl Cut {
     }
 
     /// Whether A is packed ahead, because several tasks need the same rows.
-    fn packs_left(&self, shape: Shape) -> bool {
-        self.cols > 1 && shape.m * shape.k <= LEFT_WHOLE
+    fn packs_left(&self, shape: Shape, a: Raw) -> bool {
+        self.cols > 1 && shape.m * shape.k <= LEFT_WHOLE && !a.reads_in_place()
     }
 }
 
@@ -86,7 +86,7 @@ impl Cut {
 pub(super) fn plain(isa: Isa, shape: Shape, a: Raw, b: Raw, c: &mut [f32], tail: Option<Tail<'_>>) {
     let Shape { m, k, n } = shape;
     let cut = Cut::new(isa, shape);
-    let mut left = cut.packs_left(shape).then(|| Scratch::take(m * k));
+    let mut left = cut.packs_left(shape, a).then(|| Scratch::take(m * k));
     if !cut.share_right {
         if let Some(left) = &mut left {
             pack_all(
@@ -143,7 +143,7 @@ pub(super) fn packed(
 ) {
     let Shape { m, k, n } = shape;
     let cut = Cut::new(isa, shape);
-    let mut left = cut.packs_left(shape).then(|| Scratch::take(m * k));
+    let mut left = cut.packs_left(shape, a).then(|| Scratch::take(m * k));
     if let Some(left) = &mut left {
         pack_all(
             isa,
@@ -263,6 +263,10 @@ impl Kernel for Small<'_> {
         let all = row_panels(S::ISA, m);
         let step = tile_cols(S::ISA);
         let mut edge = Scratch::take(k * step);
+        let lies = match self.a.col_stride {
+            1 => Lies::InPlace,
+            _ => Lies::Strided,
+        };
         for col in (0..n).step_by(step) {
             let cols = step.min(n - col);
             let width = panel_width(S::ISA, cols);
@@ -291,7 +295,7 @@ impl Kernel for Small<'_> {
                         cols,
                         add: false,
                     };
-                    tile(s, rows.len(), false, &t);
+                    tile(s, rows.len(), lies, &t);
                 }
             }
         }

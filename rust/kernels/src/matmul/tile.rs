@@ -12,6 +12,9 @@ pub(crate) const fn tile_rows(isa: Isa) -> usize {
     }
 }
 
+/// Rows of the largest tile of any instance.
+pub(crate) const MOST_TILE_ROWS: usize = 14;
+
 /// Vectors in a row of the largest tile.
 const fn tile_vectors(isa: Isa) -> usize {
     match isa {
@@ -44,7 +47,8 @@ pub(crate) struct Tile<'a> {
     pub a: *const f32,
     /// Step from row to row of A; a packed panel has 1.
     pub a_row: usize,
-    /// Step from column to column of A; a packed panel has its row count.
+    /// Step from column to column of A; a packed panel has its row count, rows
+    /// in place have 1.
     pub a_k: usize,
     pub b: *const f32,
     pub b_rows: Rows<'a>,
@@ -67,10 +71,23 @@ macro_rules! unroll {
     };
 }
 
-/// A is a packed panel; else it is read with its strides.
+/// How a tile's A lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lies {
+    /// A packed panel.
+    Packed,
+    /// Rows of their own, each contiguous.
+    InPlace,
+    /// Any strides.
+    Strided,
+}
+
+/// A is a packed panel.
 const PACKED: u8 = 1;
+/// A's rows are contiguous.
+const IN_PLACE: u8 = 2;
 /// B's rows have each their own place.
-const PLACED: u8 = 2;
+const PLACED: u8 = 4;
 
 struct TileKernel<'t, const ROWS: usize, const VECS: usize, const MODE: u8>(&'t Tile<'t>);
 
@@ -83,13 +100,22 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
     fn run<S: Simd>(self, s: S) {
         let t = self.0;
         let packed = MODE & PACKED != 0;
+        // Worth a longer loop.
+        let in_order = MODE & (PACKED | IN_PLACE) != 0;
         let a_row = if packed { 1 } else { t.a_row };
-        let a_k = if packed { ROWS } else { t.a_k };
+        let a_k = match (packed, in_order) {
+            (true, _) => ROWS,
+            (_, true) => 1,
+            _ => t.a_k,
+        };
         let (b_k, mut places) = match t.b_rows {
             Rows::Every(step) => (step, [].as_ptr()),
             Rows::At(places) => (0, places.as_ptr()),
         };
-        let (mut a, mut b) = (t.a, t.b);
+        // Every third row's own pointer; the two after it are a step and two
+        // steps away, which an address can say: more pointers would spill.
+        let mut a: [*const f32; 5] = std::array::from_fn(|i| t.a.wrapping_add(3 * i * a_row));
+        let mut b = t.b;
         let mut acc = [[s.zero(); VECS]; ROWS];
         macro_rules! step {
             ($k:expr) => {
@@ -103,14 +129,14 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
                     *lane = s.load_ptr(b.add(place + v * S::LANES));
                 }
                 unroll!(R < ROWS, {
-                    let x = s.splat(*a.add($k * a_k + R * a_row));
+                    let x = s.splat(*a[R / 3].add(R % 3 * a_row + $k * a_k));
                     for v in 0..VECS {
                         acc[R][v] = s.fma(x, row[v], acc[R][v]);
                     }
                 });
             };
         }
-        if packed {
+        if in_order {
             // C is not needed before K has run by.
             unroll!(R < ROWS, {
                 for v in 0..VECS {
@@ -126,14 +152,16 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
                     step!(1);
                     step!(2);
                     step!(3);
-                    a = a.add(4 * a_k);
+                    a = a.map(|a| a.wrapping_add(4 * a_k));
                     b = b.add(4 * b_k);
                     places = places.wrapping_add(4);
                 }
             }
+            // Not so where A lies in place: LLVM would load four columns at once
+            // and run out of registers.
             for _ in 0..if packed { t.k % 4 } else { t.k } {
                 step!(0);
-                a = a.add(a_k);
+                a = a.map(|a| a.wrapping_add(a_k));
                 b = b.add(b_k);
                 places = places.wrapping_add(1);
             }
@@ -185,14 +213,17 @@ fn prefetch(p: *const f32) {
 }
 
 /// Computes a tile of `rows` by `t.cols`, at most [`tile_rows`] by
-/// [`tile_cols`]; `packed` says that A is a packed panel of `rows` rows.
+/// [`tile_cols`], with A as `a` says.
 ///
 /// # Safety
 /// A and C can be accessed as `t` says, and B in whole vectors: the last one
 /// of a row may lie partly beyond `cols`.
 #[inline(always)]
-pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, packed: bool, t: &Tile<'_>) {
+pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, a: Lies, t: &Tile<'_>) {
     macro_rules! by_rows {
+        ($vecs:literal, $mode:expr) => {
+            by_rows!($vecs, $mode; 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+        };
         ($vecs:literal, $mode:expr; $($rows:literal)*) => {
             match rows {
                 $($rows if const { $rows <= tile_rows(S::ISA) } => {
@@ -206,14 +237,16 @@ pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, packed: bool, t: &Tile<'_>
     }
     debug_assert!(rows <= tile_rows(S::ISA) && t.cols <= tile_cols(S::ISA));
     let placed = matches!(t.b_rows, Rows::At(_));
-    debug_assert!(packed || !placed);
-    match (t.cols > S::LANES, packed, placed) {
-        (true, true, true) => by_rows!(2, PACKED | PLACED; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        (true, true, false) => by_rows!(2, PACKED; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        (true, false, _) => by_rows!(2, 0; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        (false, true, true) => by_rows!(1, PACKED | PLACED; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        (false, true, false) => by_rows!(1, PACKED; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        (false, false, _) => by_rows!(1, 0; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+    debug_assert!(a == Lies::Packed || !placed);
+    match (t.cols > S::LANES, a, placed) {
+        (true, Lies::Packed, true) => by_rows!(2, PACKED | PLACED),
+        (true, Lies::Packed, false) => by_rows!(2, PACKED),
+        (true, Lies::InPlace, _) => by_rows!(2, IN_PLACE),
+        (true, Lies::Strided, _) => by_rows!(2, 0),
+        (false, Lies::Packed, true) => by_rows!(1, PACKED | PLACED),
+        (false, Lies::Packed, false) => by_rows!(1, PACKED),
+        (false, Lies::InPlace, _) => by_rows!(1, IN_PLACE),
+        (false, Lies::Strided, _) => by_rows!(1, 0),
     }
 }
 
