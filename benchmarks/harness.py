@@ -36,9 +36,9 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
 )
 
-# What holds the peers to AVX2 when we are: oneDNN reads this (PyTorch, OpenVINO).
-# NumPy is left as it is, and ONNX Runtime cannot be told.
-AVX2_VARIABLES = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+# What holds the peers to AVX2 when we are: oneDNN reads the first (PyTorch, OpenVINO), PyTorch's own
+# kernels the second.  NumPy is left as it is, and ONNX Runtime cannot be told.
+AVX2_VARIABLES = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 
 
 def instruction_sets() -> str:
@@ -73,6 +73,7 @@ def _serve(path: str, engine: str, case: Mapping[str, Any]) -> None:
     if spec is None or spec.loader is None:
         raise SystemExit(f"{path} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and torch.compile look their module up
     spec.loader.exec_module(module)
     try:
         timed: Timed = module.ENGINES[engine](**case)

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import onnx_forms
-
 import lamina
 from lamina import Tensor, nn, ops
 from lamina.ops.network import Padding
@@ -266,5 +264,4 @@ def export(name: str, batch: int, folder: Path) -> Path:
     path = folder / f"{name}-{batch}.onnx"
     lamina.manual_seed(0)
     lamina.onnx.save(builder().eval(), ops.zeros((batch, *shape)), path)
-    onnx_forms.rewrite(path)
     return path

@@ -47,6 +47,9 @@ def save(
     called a second time at another size, so that what was computed from a size is
     found instead of written as a number.
 
+    The file has operator set 17, which runtimes of several years back read; 20 where
+    there is a GELU, which is an operator only from there on.
+
     Args:
         target: A module, or a function of tensors.
         inputs: Example inputs: a tensor (named `x`), several (`x0`, `x1`, ...), or by name, in

@@ -49,6 +49,14 @@ CASES = {
         (7, 5),
         {"x": {0: "N"}},
     ),
+    "reductions beside gelu": (  # in its operator set they take their axes as an input
+        lambda: (
+            lambda x: ops.gelu(ops.sum(x, 1, True)) + ops.mean(x, 1, True) * ops.max(x, (0, 1)) - ops.min(x)
+        ),
+        (2, 5),
+        (2, 5),
+        {},
+    ),
     "shapes": (
         lambda: lambda x: ops.permute(ops.pad(x, [(0, 0), (1, 2), (0, 1)]), (0, 2, 1))[:, 1:, ::2].flatten(1),
         (2, 5, 6),
@@ -121,6 +129,165 @@ def test_export(device, tmp_path, name):
         (theirs,) = session.run(None, {"x": x})
         assert_close(theirs, own, "model")
         assert_close(again.run({"x": x})["y"], own, "model")
+
+
+class Residual(nn.Module):
+    def __init__(self, *branch):
+        self.branch = nn.Sequential(*branch)
+
+    def forward(self, x):
+        return self.branch(x) + x
+
+
+class Attention(nn.Module):
+    def __init__(self, width):
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+
+    def forward(self, x):
+        scores = self.query(x) @ self.key(x).mT * x.shape[-1] ** -0.5
+        return ops.softmax(scores, -1) @ self.value(x)
+
+
+def drawn(net):
+    """Statistics, scales and biases that differ by channel."""
+    generator = rng(3)
+    for cell in [*net.parameters(), *net.buffers()]:
+        if cell.ndim == 1:
+            cell.assign(lamina.tensor(generator.uniform(0.5, 1.5, cell.shape).astype(np.float32)))
+    return net
+
+
+def constant(shape):
+    return lamina.tensor(rng(4).standard_normal(shape).astype(np.float32))
+
+
+def normalised(x):
+    """Batch norm by hand, with the batch's own mean and variance."""
+    centred = x - ops.reshape(ops.mean(x, (0, 2, 3)), (3, 1, 1))
+    scale = constant((3,)) / ops.sqrt(ops.mean(centred * centred, (0, 2, 3)) + 1e-5)
+    return centred * ops.reshape(scale, (3, 1, 1)) + ops.reshape(constant((3,)), (3, 1, 1))
+
+
+BLOCKS = {
+    "residual block": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1),
+            nn.ReLU(),
+            Residual(
+                nn.Conv2d(8, 8, 3, padding=1, bias=False),
+                nn.BatchNorm2d(8, eps=1e-3),
+                nn.ReLU(),
+                nn.Conv2d(8, 8, 3, padding=1),
+                nn.BatchNorm2d(8),
+            ),
+            nn.ReLU(),
+            nn.GlobalAvgPool2d(),
+            nn.Flatten(),
+            nn.Linear(8, 5),
+        ),
+        (2, 3, 9, 8),
+        17,
+        "Conv Relu Conv BatchNormalization Relu Conv BatchNormalization Add Relu "
+        "GlobalAveragePool Flatten Gemm",
+    ),
+    "mlp": (
+        lambda: nn.Sequential(
+            nn.Linear(7, 9), nn.ReLU(), nn.Linear(9, 9), nn.GELU("tanh"), nn.Linear(9, 3), nn.Softmax(-1)
+        ),
+        (4, 7),
+        20,
+        "Gemm Relu Gemm Gelu Gemm Softmax",
+    ),
+    "encoder layer": (
+        lambda: nn.Sequential(
+            Residual(Attention(6)),
+            nn.LayerNorm(6),
+            Residual(nn.Linear(6, 12), nn.GELU(), nn.Linear(12, 6)),
+            nn.LayerNorm(6),
+        ),
+        (2, 5, 6),
+        20,
+        "Transpose MatMul Add Transpose MatMul Add Transpose MatMul Mul Softmax Transpose MatMul Add MatMul "
+        "Add LayerNormalization Transpose MatMul Add Gelu Transpose MatMul Add Add LayerNormalization",
+    ),
+    "constants": (  # views of them are values, not nodes
+        lambda: (
+            lambda x: ops.global_max_pool2d(
+                ops.batch_norm(
+                    ops.conv2d(x, constant((4, 3, 1, 1)), constant((4,))),
+                    *(lamina.tensor([0.5, 1.0, 1.5, 2.0]) for _ in range(4)),
+                )
+            )
+        ),
+        (2, 3, 4, 4),
+        17,
+        "Conv BatchNormalization GlobalMaxPool",
+    ),
+    "two axes": (
+        lambda: nn.Sequential(nn.Linear(4, 3, bias=False), nn.BatchNorm2d(3)),
+        (5, 4),
+        17,
+        "Transpose MatMul BatchNormalization",
+    ),
+    "transposed convolution": (
+        lambda: lambda x: record("conv_transpose2d", [x, constant((3, 2, 2, 2)), constant((2,))], {}),
+        (2, 3, 4, 4),
+        17,
+        "ConvTranspose",
+    ),
+    "a convolution that is read twice": (
+        lambda: Twice(nn.Conv2d(3, 3, 1)),
+        (2, 3, 4, 4),
+        17,
+        "Conv Reshape Add Mul",
+    ),
+    "no channels": (
+        lambda: lambda x: ops.conv2d(x, constant((4, 4, 1, 1))) + lamina.tensor([1.0, 2.0, 3.0, 4.0]),
+        (2, 4, 4, 4),
+        17,
+        "Conv Add",
+    ),
+    "statistics of the batch": (
+        lambda: normalised,
+        (2, 3, 4, 4),
+        17,
+        "ReduceMean Reshape Sub Mul ReduceMean Add Sqrt Div Reshape Mul Add",
+    ),
+    "almost gelu": (
+        lambda: lambda x: x * ((ops.erf(x * 0.7) + 1.0) * 0.5),
+        (2, 3),
+        17,
+        "Mul Erf Add Mul Mul",
+    ),
+}
+
+
+class Twice(nn.Module):
+    def __init__(self, conv):
+        self.conv = conv
+
+    def forward(self, x):
+        y = ops.conv2d(x, self.conv.weight)
+        return (y + ops.reshape(self.conv.bias, (3, 1, 1))) * y
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_what_layers_are_written_as(tmp_path, name):
+    make, shape, opset, operators = BLOCKS[name]
+    target = make()
+    if isinstance(target, nn.Module):
+        target = drawn(target).eval()
+    path = tmp_path / "model.onnx"
+    x = rng(0).standard_normal(shape).astype(np.float32)
+    lamina.onnx.save(target, lamina.tensor(x), path)
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == operators.split()
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", opset)]
+    own = target(lamina.tensor(x)).numpy()
+    (theirs,) = onnxruntime.InferenceSession(str(path)).run(None, {"x": x})
+    assert_close(theirs, own, "model")
+    assert_close(lamina.onnx.load(path, device="cpu").run({"x": x})["y"], own, "model")
 
 
 def test_names_and_symbols(tmp_path):

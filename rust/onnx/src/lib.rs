@@ -18,4 +18,4 @@ pub use export::{Export, Recording, counterparts, export};
 pub use model::Model;
 pub use ops::operators;
 pub use read::{read_bytes, read_model};
-pub use write::{IR_VERSION, OPSET, to_bytes, write_model};
+pub use write::{Edition, to_bytes, write_model};

@@ -12,13 +12,39 @@ use lamina_core::{DType, Error, Result};
 use prost::Message;
 use std::path::Path;
 
-/// The operator set of written files.  17 is the newest in which every
-/// reduction still takes its axes as an attribute and which runtimes of
-/// several years back read; nothing written here needs a newer one.
-pub const OPSET: i64 = 17;
+/// The operator set of a written file, and the file format that goes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition {
+    pub opset: i64,
+    pub ir_version: i64,
+}
 
-/// The file format that goes with that operator set.
-pub const IR_VERSION: i64 = 8;
+impl Edition {
+    /// Runtimes of several years back read it, and LayerNormalization is in it.
+    pub const USUAL: Edition = Edition {
+        opset: 17,
+        ir_version: 8,
+    };
+    /// The first with Gelu.
+    pub const GELU: Edition = Edition {
+        opset: 20,
+        ir_version: 9,
+    };
+
+    /// The oldest in which all of these ops can be written.
+    pub(crate) fn with<'a>(mut ops: impl Iterator<Item = &'a str>) -> Edition {
+        if ops.any(|op| op == "gelu") {
+            Edition::GELU
+        } else {
+            Edition::USUAL
+        }
+    }
+
+    /// Whether reductions other than the sum take their axes as an input.
+    pub(crate) fn axes_are_inputs(self) -> bool {
+        self.opset >= 18
+    }
+}
 
 /// What protocol buffers allow a message.
 const MAX_MESSAGE: usize = 1 << 31;

@@ -1,6 +1,6 @@
 //! Elementwise functions.
 
-use super::Emit;
+use super::emit::Emit;
 use crate::ir::Attribute;
 use crate::write::elem_type;
 use lamina_core::{Attr, DType, Result};
@@ -65,6 +65,10 @@ pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
             e.direct("LeakyRelu", &[("alpha", Attribute::Float(slope as f32))]);
         }
         "clip" => clip(e, x)?,
+        "gelu" => {
+            let approximate = e.text("approximate")?;
+            e.direct("Gelu", &[("approximate", Attribute::Str(approximate))]);
+        }
         "pow_const" => {
             let exponent = e.float("exponent")?;
             let exponent = e.scalar(e.dtype(0), exponent);

@@ -5,18 +5,23 @@
 //! two sizes, and both recordings are walked side by side: whatever differs
 //! between them was computed from a size and would be baked into the file.
 
+mod composed;
 mod elementwise;
+mod emit;
 mod names;
 mod network;
 mod shape;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use crate::ir::{Attribute, Constant, Dim, Graph, Model, Node, ValueInfo};
-use crate::write::{IR_VERSION, OPSET};
-use lamina_core::{Attr, DType, Error, Result, Tensor};
+use crate::ir::{Attribute, Constant, Graph, Model, Node};
+use crate::write::Edition;
+use emit::Emit;
+use lamina_core::{Error, Result, Tensor};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use symbols::Symbols;
 use walk::Step;
 
 pub use names::counterparts;
@@ -49,8 +54,10 @@ pub fn export(export: &Export<'_>) -> Result<Model> {
     } = export;
     check(export)?;
     let steps = walk::steps(first, second.as_ref(), state)?;
+    let steps = composed::compose(steps, first, state);
+    let edition = Edition::with(steps.iter().map(|s| s.name.as_str()));
     let symbols = Symbols::new(first, second.as_ref(), dynamic);
-    let mut builder = Builder::new(first.inputs, state);
+    let mut builder = Builder::new(edition, first.inputs, state);
     builder.used = walk::used(&steps, first.outputs);
     for step in &steps {
         builder.step(step)?;
@@ -76,9 +83,9 @@ pub fn export(export: &Export<'_>) -> Result<Model> {
         captures: Vec::new(),
     };
     let model = Model {
-        ir_version: IR_VERSION,
+        ir_version: edition.ir_version,
         producer: "lamina".into(),
-        opsets: BTreeMap::from([(String::new(), OPSET)]),
+        opsets: BTreeMap::from([(String::new(), edition.opset)]),
         graph,
         ..Model::default()
     };
@@ -154,88 +161,9 @@ fn without_aliases(mut model: Model) -> Model {
     model
 }
 
-/// The names of dynamic sizes, found again by their two values.
-struct Symbols<'a> {
-    /// Axis, both sizes, name.
-    known: Vec<(usize, [usize; 2], &'a str)>,
-    dynamic: &'a [(String, usize, String)],
-}
-
-impl<'a> Symbols<'a> {
-    fn new(
-        first: &Recording<'_>,
-        second: Option<&Recording<'_>>,
-        dynamic: &'a [(String, usize, String)],
-    ) -> Self {
-        let size = |r: &Recording<'_>, name: &str, axis: usize| {
-            r.inputs
-                .iter()
-                .find(|(n, _)| n == name)
-                .and_then(|(_, t)| t.shape().get(axis).copied())
-        };
-        let known = dynamic
-            .iter()
-            .filter_map(|(name, axis, symbol)| {
-                Some((
-                    *axis,
-                    [size(first, name, *axis)?, size(second?, name, *axis)?],
-                    symbol.as_str(),
-                ))
-            })
-            .collect();
-        Symbols { known, dynamic }
-    }
-
-    fn input(&self, name: &str, tensor: &Tensor) -> ValueInfo {
-        let symbol = |axis: usize| {
-            self.dynamic
-                .iter()
-                .find(|(n, a, _)| n == name && *a == axis)
-                .map(|(_, _, s)| Dim::Named(s.clone()))
-        };
-        let shape = tensor
-            .shape()
-            .iter()
-            .enumerate()
-            .map(|(axis, &n)| symbol(axis).unwrap_or(Dim::Fixed(n)));
-        ValueInfo {
-            name: name.to_owned(),
-            dtype: Some(tensor.dtype()),
-            shape: Some(shape.collect()),
-        }
-    }
-
-    fn info(&self, name: &str, tensor: &Tensor, again: Option<&[usize]>) -> ValueInfo {
-        let dim = |axis: usize, a: usize| {
-            let b = again.and_then(|s| s.get(axis).copied()).unwrap_or(a);
-            if a == b {
-                return Dim::Fixed(a);
-            }
-            let same = |(_, sizes, _): &&(usize, [usize; 2], &str)| *sizes == [a, b];
-            let mut found = self.known.iter().filter(same);
-            let by_axis = found.clone().find(|(at, ..)| *at == axis);
-            by_axis
-                .or_else(|| found.next())
-                .map_or(Dim::Unknown, |(_, _, symbol)| {
-                    Dim::Named((*symbol).to_owned())
-                })
-        };
-        let shape = tensor
-            .shape()
-            .iter()
-            .enumerate()
-            .map(|(axis, &a)| dim(axis, a))
-            .collect();
-        ValueInfo {
-            name: name.to_owned(),
-            dtype: Some(tensor.dtype()),
-            shape: Some(shape),
-        }
-    }
-}
-
 /// The graph under construction.
-pub(crate) struct Builder {
+struct Builder {
+    edition: Edition,
     nodes: Vec<Node>,
     initializers: HashMap<String, Constant>,
     /// By tensor id, and by node id and output.
@@ -249,8 +177,9 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    fn new(inputs: &[(String, Tensor)], state: &[(String, Tensor)]) -> Self {
+    fn new(edition: Edition, inputs: &[(String, Tensor)], state: &[(String, Tensor)]) -> Self {
         Builder {
+            edition,
             nodes: Vec::new(),
             initializers: HashMap::new(),
             leaves: inputs
@@ -287,10 +216,7 @@ impl Builder {
         if let Some(name) = self.leaves.get(&tensor.id()) {
             return Ok(name.clone());
         }
-        let source = tensor
-            .node_id()
-            .zip(tensor.recorded_by().map(|(_, _, output)| output));
-        if let Some(name) = source
+        if let Some(name) = walk::source(tensor)
             .and_then(|at| self.made.get(&at))
             .filter(|_| !self.state.contains_key(&tensor.id()))
         {
@@ -316,7 +242,7 @@ impl Builder {
     }
 
     fn step(&mut self, step: &Step) -> Result<()> {
-        let name = step.op.op.name();
+        let name = step.name.as_str();
         let mut inputs = Vec::with_capacity(step.inputs.len());
         for tensor in &step.inputs {
             inputs.push(self.name_of(tensor)?);
@@ -349,7 +275,7 @@ impl Builder {
     ) {
         self.nodes.push(Node {
             op_type: op.to_owned(),
-            version: OPSET,
+            version: self.edition.opset,
             inputs: inputs.iter().map(|&s| s.to_owned()).collect(),
             outputs: outputs.iter().map(|&s| s.to_owned()).collect(),
             attributes: attributes
@@ -358,135 +284,5 @@ impl Builder {
                 .collect(),
             ..Node::default()
         });
-    }
-}
-
-/// One recorded node on its way to ONNX.
-pub(crate) struct Emit<'a> {
-    builder: &'a mut Builder,
-    step: &'a Step,
-    inputs: &'a [String],
-    outputs: &'a [String],
-}
-
-impl Emit<'_> {
-    fn op(&mut self) -> Result<()> {
-        let name = self.step.op.op.name().to_owned();
-        if elementwise::emit(self, &name)?
-            || network::emit(self, &name)?
-            || shape::emit(self, &name)?
-        {
-            return Ok(());
-        }
-        Err(Error::unsupported(format!(
-            "onnx.save: '{name}' has no ONNX counterpart{}",
-            self.step.place()
-        )))
-    }
-
-    fn dtype(&self, input: usize) -> DType {
-        self.step.inputs[input].dtype()
-    }
-
-    /// Whether somebody reads output `index`.
-    fn wants(&self, index: usize) -> bool {
-        self.builder.used.contains(&(self.step.id, index))
-    }
-
-    fn rank(&self, input: usize) -> usize {
-        self.step.inputs[input].rank()
-    }
-
-    /// A parameter, the same at both sizes.
-    fn attr(&self, name: &str) -> Result<Attr> {
-        self.step.stable(name)
-    }
-
-    fn int(&self, name: &str) -> Result<i64> {
-        match self.attr(name)? {
-            Attr::Int(v) => Ok(v),
-            Attr::Bool(v) => Ok(i64::from(v)),
-            other => Err(self.odd(name, &other)),
-        }
-    }
-
-    fn float(&self, name: &str) -> Result<f64> {
-        match self.attr(name)? {
-            Attr::Float(v) => Ok(v),
-            Attr::Int(v) => Ok(v as f64),
-            other => Err(self.odd(name, &other)),
-        }
-    }
-
-    fn flag(&self, name: &str) -> Result<bool> {
-        Ok(self.int(name)? != 0)
-    }
-
-    fn text(&self, name: &str) -> Result<String> {
-        match self.attr(name)? {
-            Attr::Str(v) => Ok(v),
-            other => Err(self.odd(name, &other)),
-        }
-    }
-
-    fn ints(&self, name: &str) -> Result<Option<Vec<i64>>> {
-        match self.attr(name)? {
-            Attr::None => Ok(None),
-            Attr::Ints(v) => Ok(Some(v)),
-            Attr::Int(v) => Ok(Some(vec![v])),
-            other => Err(self.odd(name, &other)),
-        }
-    }
-
-    fn odd(&self, name: &str, got: &Attr) -> Error {
-        Error::internal(format!(
-            "onnx.save: {}: {name}={got} is not of the kind expected",
-            self.step.op.op.name()
-        ))
-    }
-
-    /// A node from values to a new one.
-    fn make(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> String {
-        let name = self.builder.fresh(op);
-        self.builder.node(op, inputs, &[&name], attributes);
-        name
-    }
-
-    /// The node's first output.
-    fn finish(&mut self, op: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) {
-        let output = self.outputs[0].clone();
-        self.builder.node(op, inputs, &[&output], attributes);
-    }
-
-    /// `op` on the node's own inputs.
-    fn direct(&mut self, op: &str, attributes: &[(&str, Attribute)]) {
-        let inputs: Vec<&str> = self.inputs.iter().map(String::as_str).collect();
-        self.finish(op, &inputs, attributes);
-    }
-
-    /// A vector of int64 as an initializer.
-    fn numbers(&mut self, values: &[i64]) -> String {
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.initializer(Constant {
-            dtype: DType::I64,
-            shape: vec![values.len()],
-            bytes: bytes.into(),
-        })
-    }
-
-    /// A 0-d initializer of `dtype`.
-    fn scalar(&mut self, dtype: DType, number: f64) -> String {
-        let host = crate::host::Host::scalar(dtype, number);
-        self.initializer(Constant {
-            dtype,
-            shape: Vec::new(),
-            bytes: host.to_bytes(),
-        })
-    }
-
-    fn initializer(&mut self, constant: Constant) -> String {
-        let name = self.builder.fresh("constant");
-        self.builder.initializers.insert(name.clone(), constant);
-        name
     }
 }

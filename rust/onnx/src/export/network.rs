@@ -1,13 +1,17 @@
 //! Products, convolution, pooling, normalisation, reductions, order.
 
-use super::Emit;
 use super::elementwise::reducible;
+use super::emit::Emit;
 use crate::ir::Attribute;
 use lamina_core::{Attr, DType, Error, Result};
 
 pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
     match name {
         "matmul" => e.direct("MatMul", &[]),
+        "linear" => {
+            let transposed = e.int("transposed")?;
+            e.direct("Gemm", &[("transB", Attribute::Int(transposed))]);
+        }
         "conv2d" => {
             let mut attributes = window(e, false)?;
             attributes.push(("group", Attribute::Int(e.int("groups")?)));
@@ -190,8 +194,8 @@ fn reduce(e: &mut Emit<'_>, op: &str) -> Result<()> {
     match axes {
         Some(axes) if axes.is_empty() => e.finish("Identity", &[&x], &[]),
         None => e.finish(op, &[&x], &[keep]),
-        // Of all reductions, the sum alone takes its axes as an input here.
-        Some(axes) if op == "ReduceSum" => {
+        // In older operator sets the sum alone takes its axes as an input.
+        Some(axes) if op == "ReduceSum" || e.builder.edition.axes_are_inputs() => {
             let axes = e.numbers(&axes);
             e.finish(op, &[&x, &axes], &[keep]);
         }

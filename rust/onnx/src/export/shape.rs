@@ -1,6 +1,6 @@
 //! Shapes, cuts, joins and indexing.
 
-use super::Emit;
+use super::emit::Emit;
 use crate::ir::Attribute;
 use lamina_core::{Attr, Error, Result};
 

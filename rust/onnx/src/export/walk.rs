@@ -4,16 +4,18 @@ use super::Recording;
 use lamina_core::{Attr, Attrs, Error, OpRef, Result, Tensor};
 use std::collections::{BTreeMap, HashSet};
 
-/// A recorded node, with what its twin at the second size says.
+/// A recorded node, with what its twin at the second size says; or a whole op
+/// in place of its last node.
 pub(super) struct Step {
     pub(super) id: u64,
-    pub(super) op: OpRef,
+    pub(super) name: String,
     pub(super) params: Attrs,
     pub(super) inputs: Vec<Tensor>,
     pub(super) outputs: Vec<Tensor>,
     pub(super) twin: Option<Twin>,
 }
 
+#[derive(Clone)]
 pub(super) struct Twin {
     pub(super) params: Attrs,
     pub(super) inputs: Vec<Tensor>,
@@ -51,7 +53,7 @@ impl Step {
     pub(super) fn baked(&self, name: &str, first: &Attr, second: &Attr) -> Error {
         Error::unsupported(format!(
             "onnx.save: {}: {name}={first} would bake a dynamic size (at a second size it is {second}){}; write it so that it holds for every size, as with -1 or flatten",
-            self.op.op.name(),
+            self.name,
             self.place()
         ))
     }
@@ -114,7 +116,7 @@ pub(super) fn steps(
             Step {
                 id,
                 params: op.op.params(),
-                op,
+                name: op.op.name().to_owned(),
                 inputs,
                 outputs,
                 twin,
@@ -124,14 +126,16 @@ pub(super) fn steps(
     Ok(found.into_values().collect())
 }
 
+/// The node behind a tensor, and which of its outputs that is.
+pub(super) fn source(tensor: &Tensor) -> Option<(u64, usize)> {
+    (tensor.node_id()).zip(tensor.recorded_by().map(|(_, _, output)| output))
+}
+
 /// Which outputs of which nodes somebody reads.
 pub(super) fn used(steps: &[Step], outputs: &[(String, Tensor)]) -> HashSet<(u64, usize)> {
     let results = outputs.iter().map(|(_, t)| t);
     (steps.iter().flat_map(|s| &s.inputs).chain(results))
-        .filter_map(|t| {
-            t.node_id()
-                .zip(t.recorded_by().map(|(_, _, output)| output))
-        })
+        .filter_map(source)
         .collect()
 }
 
