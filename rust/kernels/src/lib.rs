@@ -1,6 +1,7 @@
 //! Lamina's CPU kernels: slices in, slices out.  Nothing here knows of
 //! tensors, graphs or Python.
 
+mod activation;
 pub mod batch_norm;
 pub mod blocked;
 mod cache;
@@ -29,6 +30,7 @@ pub mod softmax;
 pub mod sort;
 pub mod view;
 
+pub use activation::Activation;
 pub use chain::{Chain, Func, Instr, Reg};
 pub use dtype::{DType, Element};
 pub use isa::Isa;

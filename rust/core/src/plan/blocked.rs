@@ -4,15 +4,13 @@
 //! which a blocked convolution takes bias, residual and activation into its
 //! registers.
 
-mod leading;
-
 use super::graph::{Graph, Id, Node, Origin, Tail, Work};
+use super::leading::{leading, leading_activation, without_first};
 use crate::op::{Blocked, Meta, OpRef};
 use crate::ops::conv2d::blocked::Conv2dBlocked;
 use crate::ops::reorder::{Reorder, blocked_shape};
 use crate::{DType, Device, Result, Value};
-use lamina_kernels::{Isa, blocked};
-use leading::{leading_activation, leading_add, without_first};
+use lamina_kernels::{Func, Isa, blocked};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -337,7 +335,7 @@ impl Rewriter<'_> {
         let mut own = node.inputs[..tail.first].to_vec();
         let mut rest = node.inputs[tail.first..].to_vec();
         let mut chain = (*tail.chain).clone();
-        if let Some(operand) = leading_add(&chain)
+        if let Some(operand) = leading(&chain, Func::Add)
             && is_per_channel(self.graph, rest[operand - 1], shape[1])
         {
             let bias = rest.remove(operand - 1);
@@ -345,7 +343,7 @@ impl Rewriter<'_> {
             chain = without_first(&chain, Some(operand));
             conv.bias = true;
         }
-        if let Some(operand) = leading_add(&chain)
+        if let Some(operand) = leading(&chain, Func::Add)
             && self.graph.meta(rest[operand - 1]).shape == shape
         {
             own.push(rest.remove(operand - 1));

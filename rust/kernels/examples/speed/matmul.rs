@@ -2,7 +2,7 @@
 
 use crate::{best, rate, values};
 use lamina_kernels::isa::Isa;
-use lamina_kernels::matmul::{MatRef, PackedRhs, Rhs, matmul_f32};
+use lamina_kernels::matmul::{Epilogue, MatRef, PackedRhs, Rhs, matmul_f32};
 use std::hint::black_box;
 
 const SHAPES: [[usize; 3]; 12] = [
@@ -35,7 +35,8 @@ pub fn run(isa: Isa, peak: f64) {
         ];
         print!("  {m:>4} x {k:>4} x {n:>4}:");
         for (name, right) in rights {
-            let seconds = best(|| matmul_f32(isa, left, &right, black_box(&mut c), None));
+            let seconds =
+                best(|| matmul_f32(isa, left, &right, black_box(&mut c), &Epilogue::NONE));
             print!("  {name} {}", rate(2 * m * k * n, seconds, peak));
         }
         println!();

@@ -163,6 +163,7 @@ impl Strided<'_> {
                 c,
                 c_row: width,
                 left_stays: true,
+                epilogue: None,
             };
             dispatch(self.isa, block);
             for (channel, values) in channels.clone().zip(values.chunks_exact(width)) {

@@ -119,6 +119,7 @@ impl Job<'_> {
                 c: unsafe { sums.as_mut_ptr().add(unit * m * n) },
                 c_row: n,
                 left_stays: false,
+                epilogue: None,
             };
             dispatch(isa, block);
         });

@@ -257,6 +257,7 @@ impl Product<'_> {
                 c,
                 c_row,
                 left_stays: true,
+                epilogue: None,
             },
         );
     }

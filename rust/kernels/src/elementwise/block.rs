@@ -10,6 +10,7 @@ use crate::scratch::Scratch;
 use crate::view::Nest;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// Blocks end at row ends where rows are at least this long, so that rows
@@ -145,8 +146,6 @@ impl<'a> Bound<'a> {
     /// # Safety
     /// As for [`Bound::run`]; `first` stands for a contiguous input 0.
     unsafe fn run_with(&self, range: Range<usize>, outputs: &[*mut u8], first: Option<*mut u8>) {
-        let slot_len = SLOT_BYTES / 4;
-        let mut scratch = Scratch::take(self.prepared.slots * slot_len);
         // Tails come in small pieces: no memory from the heap for most.
         let mut few = [Held::NONE; FEW];
         let mut many = Vec::new();
@@ -160,7 +159,7 @@ impl<'a> Bound<'a> {
         };
         let mut block = Block {
             bound: self,
-            slots: scratch.as_mut_ptr().cast(),
+            slots: OnceCell::new(),
             outputs,
             inputs,
             first,
@@ -200,10 +199,17 @@ impl Held {
     };
 }
 
+/// Where values lie that are neither in an input nor in an output.
+struct Slots {
+    first: *mut u8,
+    _memory: Scratch,
+}
+
 /// One block of elements at a time.
 struct Block<'a> {
     bound: &'a Bound<'a>,
-    slots: *mut u8,
+    /// Taken when first asked for: many tails work where the result lies.
+    slots: OnceCell<Slots>,
     outputs: &'a [*mut u8],
     inputs: &'a mut [Held],
     first: Option<*mut u8>,
@@ -213,7 +219,15 @@ struct Block<'a> {
 
 impl Block<'_> {
     fn slot(&self, slot: usize) -> *mut u8 {
-        self.slots.wrapping_add(slot * SLOT_BYTES)
+        let count = self.bound.prepared.slots;
+        let slots = self.slots.get_or_init(|| {
+            let mut memory = Scratch::take(count * SLOT_BYTES / 4);
+            Slots {
+                first: memory.as_mut_ptr().cast(),
+                _memory: memory,
+            }
+        });
+        slots.first.wrapping_add(slot * SLOT_BYTES)
     }
 
     /// The slot for what is not yet, or no longer, in register form.
@@ -277,6 +291,9 @@ impl Block<'_> {
         }
         let size = source.dtype.size();
         let half = matches!(source.dtype, DType::F16 | DType::BF16);
+        if let (false, Some(raw)) = (half, self.in_place(i)) {
+            return raw;
+        }
         let slot = self.slot(i);
         let raw_slot = if half { self.staging() } else { slot };
         // SAFETY: the caller's; a block fits a slot.
@@ -301,6 +318,22 @@ impl Block<'_> {
             }
         }
         slot
+    }
+
+    /// Where the block of input `i` lies in a row, if it does.
+    fn in_place(&self, i: usize) -> Option<*const u8> {
+        let source = &self.bound.sources[i];
+        let (nest, size) = (&source.nest, source.dtype.size());
+        let from = match source.mode {
+            Mode::Flat => self.at as isize,
+            Mode::Splat => return None,
+            Mode::Strided => {
+                let inside = self.at % nest.inner() + self.n <= nest.inner();
+                let offset = nest.offset(0, self.at);
+                (inside && nest.inner_stride(0) == 1).then_some(offset)?
+            }
+        };
+        Some(source.ptr.wrapping_offset(from * size as isize))
     }
 
     /// Spreads one element over the block, unless the slot holds it already.

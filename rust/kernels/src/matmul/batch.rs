@@ -1,7 +1,7 @@
 //! Many products at once.
 
 use super::operand::{MatRef, PackedRhs, Rhs};
-use super::{Tail, matmul_f32};
+use super::{Epilogue, matmul_f32};
 use crate::isa::Isa;
 use crate::pool::{self, DisjointMut, parallel_for};
 
@@ -11,8 +11,8 @@ const PACK_ROWS: usize = 16;
 /// C[i] = A[i] B[i]: `a` and `b` describe one matrix each, whose element
 /// (0, 0) lies `a_offsets[i]` and `b_offsets[i]` elements further for product
 /// i.  Equal offsets share an operand (broadcast); a packed `b` is shared by
-/// all, its offsets must be 0.  `c` holds the results one after the other,
-/// and `tail`'s index counts from the first.
+/// all, its offsets must be 0.  `c` holds the results one after the other, and
+/// so lies the epilogue's residual; its tail's index counts from the first.
 ///
 /// # Panics
 /// Where the shapes do not match or a matrix exceeds its data.
@@ -23,19 +23,20 @@ pub fn matmul_f32_batched(
     b: &Rhs<'_>,
     b_offsets: &[usize],
     c: &mut [f32],
-    tail: Option<Tail<'_>>,
+    epilogue: &Epilogue<'_>,
 ) {
     let batch = a_offsets.len();
     assert_eq!(batch, b_offsets.len(), "matmul: batch sizes differ");
     let size = a.rows * b.cols();
     assert_eq!(c.len(), batch * size, "matmul: the result has another size");
+    epilogue.check(b.cols(), c.len());
     if batch == 0 || size == 0 {
         return;
     }
     let shared = b_offsets.iter().all(|at| *at == b_offsets[0]);
     let b_first = right(b, b_offsets[0]);
     if shared && let Some(tall) = one_matrix(a, a_offsets) {
-        matmul_f32(isa, tall, &b_first, c, tail);
+        matmul_f32(isa, tall, &b_first, c, epilogue);
         return;
     }
     let packed = match b_first {
@@ -57,12 +58,21 @@ pub fn matmul_f32_batched(
         let start = i * size;
         // SAFETY: results do not overlap.
         let c = unsafe { c.slice(start..start + size) };
-        match tail {
+        let here = Epilogue {
+            residual: epilogue.residual.map(|r| &r[start..start + size]),
+            tail: None,
+            ..*epilogue
+        };
+        match epilogue.tail {
             Some(tail) => {
                 let tail = |at: usize, row: &mut [f32]| tail(start + at, row);
-                matmul_f32(isa, a, &b, c, Some(&tail));
+                let here = Epilogue {
+                    tail: Some(&tail),
+                    ..here
+                };
+                matmul_f32(isa, a, &b, c, &here);
             }
-            None => matmul_f32(isa, a, &b, c, None),
+            None => matmul_f32(isa, a, &b, c, &here),
         }
     };
     // Few products, or few threads: each on all threads in turn.  The result

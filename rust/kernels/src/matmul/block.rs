@@ -1,5 +1,6 @@
 //! One task's part of C: all of K, block by block.
 
+use super::epilogue::Epilogue;
 use super::pack::{Raw, pack_left, pack_right_panels};
 use super::tile::{Lies, Rows, Tile, panel_width, tile, tile_cols, tile_rows};
 use crate::isa::Isa;
@@ -232,6 +233,8 @@ pub(crate) struct Block<'a, L, R> {
     /// Which operand's panel stays in the first-level cache while the other's
     /// pass by.
     pub left_stays: bool,
+    /// For the final elements, by their places in the whole C.
+    pub epilogue: Option<&'a Epilogue<'a>>,
 }
 
 impl<L: Left, R: Right> Kernel for Block<'_, L, R> {
@@ -259,6 +262,10 @@ impl<L: Left, R: Right> Kernel for Block<'_, L, R> {
                     let r = row_panel(self.all, self.m, tile_row);
                     let col = self.cols.start + panel * step;
                     let cols = step.min(self.cols.end - col);
+                    let finish = self
+                        .epilogue
+                        .filter(|_| i + 1 == k_ranges(self.k))
+                        .map(|epilogue| epilogue.at(self.c_row, r.start, col));
                     let (a_row, a_k) = if a.in_place { (a.row, 1) } else { (1, r.len()) };
                     let t = Tile {
                         a: a.start.add((r.start - rows.start) * a.row),
@@ -271,6 +278,7 @@ impl<L: Left, R: Right> Kernel for Block<'_, L, R> {
                         c_row: self.c_row,
                         cols,
                         add: i > 0,
+                        finish,
                     };
                     let lies = if a.in_place {
                         Lies::InPlace

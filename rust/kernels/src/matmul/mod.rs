@@ -8,6 +8,7 @@
 
 mod batch;
 pub(crate) mod block;
+mod epilogue;
 mod few_rows;
 mod generic;
 mod operand;
@@ -20,6 +21,7 @@ pub(crate) mod tile;
 mod vector;
 
 pub use batch::matmul_f32_batched;
+pub use epilogue::Epilogue;
 pub use generic::{Scalar, matmul_generic};
 pub use operand::{MatRef, PackedRhs, Rhs};
 
@@ -31,7 +33,8 @@ use plan::Shape;
 /// (bias, activation, residual).  Pieces together cover C once.
 pub type Tail<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
 
-/// C = A B: `c` is rows x cols, row-major and contiguous.
+/// C = A B, finished by `epilogue`: `c` is rows x cols, row-major and
+/// contiguous.
 ///
 /// # Panics
 /// Where the shapes do not match or a matrix exceeds its data.
@@ -40,16 +43,24 @@ pub fn matmul_f32(
     a: MatRef<'_, f32>,
     b: &Rhs<'_>,
     c: &mut [f32],
-    tail: Option<Tail<'_>>,
+    epilogue: &Epilogue<'_>,
 ) {
     a.check();
     b.check(isa);
     let (m, k, n) = (a.rows, a.cols, b.cols());
     assert_eq!(b.rows(), k, "matmul: inner sizes differ");
     assert_eq!(c.len(), m * n, "matmul: the result has another size");
+    epilogue.check(n, c.len());
     if m == 0 || n == 0 {
         return;
     }
+    // For the kernels that do not finish elements in registers.
+    let pass = |start: usize, piece: &mut [f32]| epilogue.pass(isa, n, start, piece);
+    let tail: Option<Tail<'_>> = if epilogue.finishes() {
+        Some(&pass)
+    } else {
+        epilogue.tail
+    };
     let shape = Shape { m, k, n };
     match b {
         Rhs::Plain(b) => {
@@ -58,12 +69,12 @@ pub fn matmul_f32(
                 || plan::small(isa, a, b, c, tail)
                 || few_rows::multiply(isa, a, b, c, tail);
             if !done {
-                plan::plain(isa, shape, a.raw(), b.raw(), c, tail);
+                plan::plain(isa, shape, a.raw(), b.raw(), c, epilogue);
             }
         }
         Rhs::Packed(b) => match b.column() {
             Some(b) if vector::multiply(isa, a, b, c, tail) => {}
-            _ => plan::packed(isa, shape, a.raw(), &b.right(), c, tail),
+            _ => plan::packed(isa, shape, a.raw(), &b.right(), c, epilogue),
         },
     }
 }

@@ -1,6 +1,7 @@
 //! How a product is cut into tasks.
 
 use super::block::{Block, Left, PackedLeft, PackedRight, Right, row_panel, row_panels};
+use super::epilogue::Epilogue;
 use super::operand::MatRef;
 use super::pack::Raw;
 use super::pack_all::{Job, pack_all};
@@ -83,7 +84,14 @@ impl Cut {
 }
 
 /// A and B as they are.
-pub(super) fn plain(isa: Isa, shape: Shape, a: Raw, b: Raw, c: &mut [f32], tail: Option<Tail<'_>>) {
+pub(super) fn plain(
+    isa: Isa,
+    shape: Shape,
+    a: Raw,
+    b: Raw,
+    c: &mut [f32],
+    epilogue: &Epilogue<'_>,
+) {
     let Shape { m, k, n } = shape;
     let cut = Cut::new(isa, shape);
     let mut left = cut.packs_left(shape, a).then(|| Scratch::take(m * k));
@@ -100,7 +108,7 @@ pub(super) fn plain(isa: Isa, shape: Shape, a: Raw, b: Raw, c: &mut [f32], tail:
                 None,
             );
         }
-        run(isa, shape, &cut, 0..n, a, left.as_deref(), &b, c, tail);
+        run(isa, shape, &cut, 0..n, a, left.as_deref(), &b, c, epilogue);
         return;
     }
     let step = tile_cols(isa);
@@ -128,7 +136,17 @@ pub(super) fn plain(isa: Isa, shape: Shape, a: Raw, b: Raw, c: &mut [f32], tail:
             width,
             first_col,
         };
-        run(isa, shape, &cut, cols, a, left.as_deref(), &right, c, tail);
+        run(
+            isa,
+            shape,
+            &cut,
+            cols,
+            a,
+            left.as_deref(),
+            &right,
+            c,
+            epilogue,
+        );
     }
 }
 
@@ -139,7 +157,7 @@ pub(super) fn packed(
     a: Raw,
     b: &PackedRight<'_>,
     c: &mut [f32],
-    tail: Option<Tail<'_>>,
+    epilogue: &Epilogue<'_>,
 ) {
     let Shape { m, k, n } = shape;
     let cut = Cut::new(isa, shape);
@@ -156,7 +174,7 @@ pub(super) fn packed(
             None,
         );
     }
-    run(isa, shape, &cut, 0..n, a, left.as_deref(), b, c, tail);
+    run(isa, shape, &cut, 0..n, a, left.as_deref(), b, c, epilogue);
 }
 
 /// Columns `cols` of C, block by block, with A packed or not.
@@ -169,11 +187,11 @@ fn run<R: Right>(
     packed: Option<&[f32]>,
     right: &R,
     c: &mut [f32],
-    tail: Option<Tail<'_>>,
+    epilogue: &Epilogue<'_>,
 ) {
     match packed {
-        Some(data) => blocks(isa, shape, cut, cols, &PackedLeft(data), right, c, tail),
-        None => blocks(isa, shape, cut, cols, &a, right, c, tail),
+        Some(data) => blocks(isa, shape, cut, cols, &PackedLeft(data), right, c, epilogue),
+        None => blocks(isa, shape, cut, cols, &a, right, c, epilogue),
     }
 }
 
@@ -185,7 +203,7 @@ fn blocks<L: Left, R: Right>(
     left: &L,
     right: &R,
     c: &mut [f32],
-    tail: Option<Tail<'_>>,
+    epilogue: &Epilogue<'_>,
 ) {
     let Shape { m, k, n } = shape;
     let all = row_panels(isa, m);
@@ -212,9 +230,10 @@ fn blocks<L: Left, R: Right>(
             // A left panel goes round the right block where that was just
             // packed by this task.
             left_stays: !cut.share_right,
+            epilogue: epilogue.finishes().then_some(epilogue),
         };
         dispatch(isa, block);
-        if let Some(tail) = tail {
+        if let Some(tail) = epilogue.tail {
             for row in rows {
                 let start = row * n + cols.start;
                 // SAFETY: blocks do not overlap.
@@ -294,6 +313,7 @@ impl Kernel for Small<'_> {
                         c_row: n,
                         cols,
                         add: false,
+                        finish: None,
                     };
                     tile(s, rows.len(), lies, &t);
                 }

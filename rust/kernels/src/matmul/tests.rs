@@ -1,4 +1,7 @@
-use super::{MatRef, PackedRhs, Rhs, Scalar, matmul_f32, matmul_f32_batched, matmul_generic};
+use super::{
+    Epilogue, MatRef, PackedRhs, Rhs, Scalar, matmul_f32, matmul_f32_batched, matmul_generic,
+};
+use crate::activation::Activation;
 use crate::isa::Isa;
 use crate::pool::set_num_threads;
 use std::sync::Mutex;
@@ -52,7 +55,7 @@ fn check(a: MatRef<'_, f32>, b: MatRef<'_, f32>) {
             set_num_threads(threads);
             for right in [Rhs::Plain(b), Rhs::Packed(&packed)] {
                 let mut c = vec![f32::NAN; size];
-                matmul_f32(isa, a, &right, &mut c, None);
+                matmul_f32(isa, a, &right, &mut c, &Epilogue::NONE);
                 let what = format!("{isa} {threads} {} {} {}", a.rows, a.cols, b.cols);
                 assert_close(&c, a, b, &what);
                 results.push(c);
@@ -158,12 +161,12 @@ fn empty_sizes() {
             none,
             &Rhs::Plain(MatRef::contiguous(&[], 0, 4)),
             &mut c,
-            None,
+            &Epilogue::NONE,
         );
         assert_eq!(c, [0.0; 12]);
         let packed = PackedRhs::new(isa, MatRef::contiguous(&[], 0, 4));
         c.fill(7.0);
-        matmul_f32(isa, none, &Rhs::Packed(&packed), &mut c, None);
+        matmul_f32(isa, none, &Rhs::Packed(&packed), &mut c, &Epilogue::NONE);
         assert_eq!(c, [0.0; 12]);
         for (m, n) in [(0, 4), (3, 0), (1, 4), (4, 1)] {
             let mut c = vec![7.0; m * n];
@@ -173,7 +176,7 @@ fn empty_sizes() {
                 a,
                 &Rhs::Plain(MatRef::contiguous(&[], 0, n)),
                 &mut c,
-                None,
+                &Epilogue::NONE,
             );
             assert_eq!(c, vec![0.0; m * n]);
         }
@@ -194,7 +197,7 @@ fn the_tail_sees_every_final_element_once() {
             let (a, b) = (values(m * k, 8), values(k * n, 9));
             let (a, b) = (MatRef::contiguous(&a, m, k), MatRef::contiguous(&b, k, n));
             let mut plain = vec![0.0; m * n];
-            matmul_f32(isa, a, &Rhs::Plain(b), &mut plain, None);
+            matmul_f32(isa, a, &Rhs::Plain(b), &mut plain, &Epilogue::NONE);
             for threads in [1, 2] {
                 set_num_threads(threads);
                 let seen = Mutex::new(vec![0u8; m * n]);
@@ -207,7 +210,7 @@ fn the_tail_sees_every_final_element_once() {
                     }
                 };
                 let mut c = vec![0.0; m * n];
-                matmul_f32(isa, a, &Rhs::Plain(b), &mut c, Some(&tail));
+                matmul_f32(isa, a, &Rhs::Plain(b), &mut c, &Epilogue::tail(Some(&tail)));
                 assert!(seen.into_inner().unwrap().iter().all(|n| *n == 1));
                 let want: Vec<f32> = plain
                     .iter()
@@ -215,6 +218,68 @@ fn the_tail_sees_every_final_element_once() {
                     .map(|(i, v)| 2.0 * v + i as f32)
                     .collect();
                 assert_eq!(c, want);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_epilogue_finishes_every_element() {
+    for isa in Isa::available() {
+        // One row, one column, small, few rows, packed in one and in several
+        // blocks of K.
+        for [m, k, n] in [
+            [1, 300, 700],
+            [700, 300, 1],
+            [3, 4, 5],
+            [6, 400, 700],
+            [45, 70, 39],
+            [30, 900, 50],
+        ] {
+            let (a, b) = (values(m * k, 8), values(k * n, 9));
+            let (a, b) = (MatRef::contiguous(&a, m, k), MatRef::contiguous(&b, k, n));
+            let (bias, residual) = (values(n, 10), values(m * n, 11));
+            let mut plain = vec![0.0; m * n];
+            matmul_f32(isa, a, &Rhs::Plain(b), &mut plain, &Epilogue::NONE);
+            let tail = |start: usize, piece: &mut [f32]| {
+                for (i, v) in piece.iter_mut().enumerate() {
+                    *v += (start + i) as f32;
+                }
+            };
+            let packed = PackedRhs::new(isa, b);
+            for case in 0..32 {
+                let has = |bit: usize| case >> bit & 1 == 1;
+                let epilogue = Epilogue {
+                    scale: if has(0) { 0.5 } else { 1.0 },
+                    bias: has(1).then_some(&bias[..]),
+                    residual: has(2).then_some(&residual[..]),
+                    activation: Activation {
+                        slope: has(3).then_some(0.25),
+                        hi: if has(3) { 1.5 } else { f32::INFINITY },
+                        ..Activation::NONE
+                    },
+                    tail: if has(4) { Some(&tail) } else { None },
+                };
+                let want: Vec<f64> = (0..m * n)
+                    .map(|i| {
+                        let mut y = f64::from(plain[i]) * f64::from(epilogue.scale);
+                        y += epilogue.bias.map_or(0.0, |b| f64::from(b[i % n]));
+                        y += epilogue.residual.map_or(0.0, |r| f64::from(r[i]));
+                        if has(3) {
+                            y = if y < 0.0 { 0.25 * y } else { y }.min(1.5);
+                        }
+                        y + if has(4) { i as f64 } else { 0.0 }
+                    })
+                    .collect();
+                for right in [Rhs::Plain(b), Rhs::Packed(&packed)] {
+                    let mut c = vec![f32::NAN; m * n];
+                    matmul_f32(isa, a, &right, &mut c, &epilogue);
+                    for (i, (got, want)) in c.iter().zip(&want).enumerate() {
+                        let error = (f64::from(*got) - want).abs();
+                        let limit = 1e-5 * want.abs().max(10.0);
+                        assert!(error <= limit, "{isa} {m}x{k}x{n} case {case} at {i}");
+                    }
+                }
             }
         }
     }
@@ -253,7 +318,15 @@ fn batches() {
                         .enumerate()
                         .for_each(|(i, v)| *v += (start + i) as f32);
                 };
-                matmul_f32_batched(isa, a, a_offsets, &Rhs::Plain(b), b_offsets, &mut c, None);
+                matmul_f32_batched(
+                    isa,
+                    a,
+                    a_offsets,
+                    &Rhs::Plain(b),
+                    b_offsets,
+                    &mut c,
+                    &Epilogue::NONE,
+                );
                 for (i, c) in c.chunks(size).enumerate() {
                     let a = MatRef {
                         data: &a.data[a_offsets[i]..],
@@ -274,7 +347,7 @@ fn batches() {
                     &right,
                     b_offsets,
                     &mut with_tail,
-                    Some(&tail),
+                    &Epilogue::tail(Some(&tail)),
                 );
                 let want: Vec<f32> = c.iter().enumerate().map(|(i, v)| v + i as f32).collect();
                 assert_eq!(with_tail, want);
@@ -284,7 +357,15 @@ fn batches() {
         }
         let packed = PackedRhs::new(isa, b);
         let mut c = vec![0.0; 5 * m * n];
-        matmul_f32_batched(isa, a, &one, &Rhs::Packed(&packed), &[0; 5], &mut c, None);
+        matmul_f32_batched(
+            isa,
+            a,
+            &one,
+            &Rhs::Packed(&packed),
+            &[0; 5],
+            &mut c,
+            &Epilogue::NONE,
+        );
         assert_close(&c, MatRef { rows: 5 * m, ..a }, b, "packed batch");
     }
 }
@@ -300,7 +381,13 @@ fn packed_for_another_instance() {
         col_stride: 1,
     };
     let packed = PackedRhs::new(Isa::Portable, b);
-    matmul_f32(Isa::Avx2, b, &Rhs::Packed(&packed), &mut [0.0], None);
+    matmul_f32(
+        Isa::Avx2,
+        b,
+        &Rhs::Packed(&packed),
+        &mut [0.0],
+        &Epilogue::NONE,
+    );
 }
 
 #[test]
@@ -308,7 +395,13 @@ fn packed_for_another_instance() {
 fn a_matrix_must_lie_in_its_data() {
     let a = MatRef::contiguous(&[1.0; 5][..], 2, 3);
     let b = MatRef::contiguous(&[1.0; 6][..], 3, 2);
-    matmul_f32(Isa::Portable, a, &Rhs::Plain(b), &mut [0.0; 4], None);
+    matmul_f32(
+        Isa::Portable,
+        a,
+        &Rhs::Plain(b),
+        &mut [0.0; 4],
+        &Epilogue::NONE,
+    );
 }
 
 fn check_generic<T: Scalar + std::fmt::Debug>(of: impl Fn(usize) -> T) {

@@ -1,5 +1,6 @@
 //! The micro-kernel: a tile of C held in registers while K runs by.
 
+use super::epilogue::Finish;
 use crate::isa::Isa;
 use crate::simd::{Kernel, Simd};
 
@@ -58,6 +59,8 @@ pub(crate) struct Tile<'a> {
     pub cols: usize,
     /// Add to C instead of replacing it.
     pub add: bool,
+    /// What becomes of the sums, if these are final.
+    pub finish: Option<Finish>,
 }
 
 /// Repeats the block for each index below the constant, with the index a
@@ -165,7 +168,21 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
                 b = b.add(b_k);
                 places = places.wrapping_add(1);
             }
-            if t.cols == VECS * S::LANES {
+            if let Some(finish) = &t.finish {
+                unroll!(R < ROWS, {
+                    let c = t.c.add(R * t.c_row);
+                    for (v, sum) in acc[R].into_iter().enumerate() {
+                        let n = (t.cols - v * S::LANES).min(S::LANES);
+                        let c = c.add(v * S::LANES);
+                        let mut sum = sum;
+                        if t.add {
+                            sum = s.add(s.load_ptr_part(c, n), sum);
+                        }
+                        let y = finish.apply(s, sum, R, t.c_row, v * S::LANES, n);
+                        s.store_ptr_part(c, n, y);
+                    }
+                });
+            } else if t.cols == VECS * S::LANES {
                 unroll!(R < ROWS, {
                     let c = t.c.add(R * t.c_row);
                     for (v, sum) in acc[R].into_iter().enumerate() {

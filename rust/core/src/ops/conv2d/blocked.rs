@@ -8,10 +8,8 @@ use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp
 use crate::ops::padding::Padding;
 use crate::{Attrs, DType, Error, Result, Tensor};
 use lamina_kernels::conv2d::Conv2dShape;
-use lamina_kernels::conv2d::blocked::{
-    Activation, Algorithm, BlockedConvWeight, Epilogue, forward,
-};
-use lamina_kernels::{Isa, blocked};
+use lamina_kernels::conv2d::blocked::{Algorithm, BlockedConvWeight, Epilogue, forward};
+use lamina_kernels::{Activation, Isa, blocked};
 use std::sync::Arc;
 
 /// Inputs: x (in blocks, but plain for [`Algorithm::Stem`]), weight, then if

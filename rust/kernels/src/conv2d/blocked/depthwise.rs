@@ -1,9 +1,9 @@
 //! One input and one output channel in a group: each lane is a convolution
 //! of its own.
 
-use super::tile::Activation;
 use super::weight::BlockedConvWeight;
 use super::{Conv2dShape, Epilogue, Shape};
+use crate::activation::Activation;
 use crate::matmul::tile::unroll;
 use crate::pool::{DisjointMut, parallel_for};
 use crate::pool2d::taps;

@@ -20,10 +20,10 @@ mod winograd;
 
 use super::shape::Conv2dShape;
 use super::tail;
+use crate::activation::Activation;
 use crate::blocked;
 use crate::isa::Isa;
 use crate::matmul::Tail;
-pub use tile::Activation;
 pub use weight::BlockedConvWeight;
 use winograd::Size;
 

@@ -1,4 +1,5 @@
-use super::{Activation, Algorithm, BlockedConvWeight, Epilogue, forward};
+use super::{Algorithm, BlockedConvWeight, Epilogue, forward};
+use crate::activation::Activation;
 use crate::blocked::{blocks, from_blocked, len, pad_channels, to_blocked};
 use crate::conv2d::shape::Conv2dShape;
 use crate::isa::Isa;

@@ -1,6 +1,7 @@
 //! The micro-kernel: pixels by vectors of output channels held in registers
 //! while input channels and taps run by.
 
+use crate::activation::Activation;
 use crate::isa::Isa;
 use crate::matmul::tile::{tile_rows, unroll};
 use crate::simd::{Kernel, Simd};
@@ -24,31 +25,6 @@ pub(super) fn tiles(isa: Isa, len: usize) -> impl Iterator<Item = (usize, usize)
         let (from, to) = (len * i / parts, len * (i + 1) / parts);
         (from, to - from)
     })
-}
-
-/// min(max(x, lo), hi) of x, or of slope * x where x is negative; NaN stays.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Activation {
-    pub slope: Option<f32>,
-    pub lo: f32,
-    pub hi: f32,
-}
-
-impl Activation {
-    pub const NONE: Activation = Activation {
-        slope: None,
-        lo: f32::NEG_INFINITY,
-        hi: f32::INFINITY,
-    };
-
-    #[inline(always)]
-    pub(super) fn apply<S: Simd>(self, s: S, x: S::F) -> S::F {
-        let x = match self.slope {
-            Some(slope) => s.select(s.lt(x, s.zero()), s.mul(x, s.splat(slope)), x),
-            None => x,
-        };
-        s.min(s.splat(self.hi), s.max(s.splat(self.lo), x))
-    }
 }
 
 /// out\[p, o\] = activation(bias\[o\] + sum over k of x\[p, k\] w\[k, o\] +

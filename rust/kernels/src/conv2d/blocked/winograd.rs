@@ -15,9 +15,10 @@
 
 mod transform;
 
-use super::tile::{Activation, Tile, VECTORS, tile, tiles};
+use super::tile::{Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Algorithm, Conv2dShape, Epilogue, Shape};
+use crate::activation::Activation;
 use crate::cache;
 use crate::isa::Isa;
 use crate::pool::{DisjointMut, parallel_for, threads_here};

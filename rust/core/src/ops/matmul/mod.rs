@@ -1,5 +1,9 @@
 //! Matrix products with broadcast batches.
 
+mod epilogue;
+
+pub use epilogue::MatmulEpilogue;
+
 use super::{reduce, views};
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::broadcast;
@@ -7,7 +11,9 @@ use crate::node::record_one;
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
 use crate::{Attrs, DType, Error, Layout, Result, Tensor, params};
 use lamina_kernels::Isa;
-use lamina_kernels::matmul::{MatRef, PackedRhs, Rhs, matmul_f32_batched, matmul_generic};
+use lamina_kernels::matmul::{
+    Epilogue, MatRef, PackedRhs, Rhs, matmul_f32_batched, matmul_generic,
+};
 
 params! {
     /// The last two axes are matrices; the others broadcast.
@@ -103,7 +109,7 @@ impl Op for Matmul {
         macro_rules! generic {
             ($($dtype:ident => $ty:ty),*) => {
                 match call.dtype(0) {
-                    DType::F32 => product_f32(call, &batches)?,
+                    DType::F32 => product_f32(call, &batches, &Epilogue::NONE)?,
                     $(DType::$dtype => {
                         let (a, b) = (matrix::<$ty>(call, 0)?, matrix::<$ty>(call, 1)?);
                         let out = call.out::<$ty>(0)?;
@@ -202,6 +208,7 @@ fn batch_offsets(call: &CpuCall<'_>) -> (Vec<usize>, Vec<usize>) {
 fn product_f32(
     call: &CpuCall<'_>,
     (a_offsets, b_offsets): &(Vec<usize>, Vec<usize>),
+    epilogue: &Epilogue<'_>,
 ) -> Result<()> {
     let isa = Isa::current();
     let (a, b) = (matrix::<f32>(call, 0)?, matrix::<f32>(call, 1)?);
@@ -211,7 +218,10 @@ fn product_f32(
     let packed = (shared && call.is_constant(1) && b.rows > 0 && b.cols > 0)
         .then(|| call.packed(1, packing(isa), || PackedRhs::new(isa, b)));
     let rhs = packed.as_deref().map_or(Rhs::Plain(b), Rhs::Packed);
-    call.with_tail(|tail| matmul_f32_batched(isa, a, a_offsets, &rhs, b_offsets, out, tail));
+    call.with_tail(|tail| {
+        let epilogue = Epilogue { tail, ..*epilogue };
+        matmul_f32_batched(isa, a, a_offsets, &rhs, b_offsets, out, &epilogue);
+    });
     Ok(())
 }
 

@@ -1,8 +1,8 @@
-//! How an elementwise program begins: what a convolution can do in its stead.
+//! How an elementwise program begins: what the product before it can do in its
+//! stead.
 
 use crate::DType;
-use lamina_kernels::conv2d::blocked::Activation;
-use lamina_kernels::{Chain, Func, Instr, Reg};
+use lamina_kernels::{Activation, Chain, Func, Instr, Reg};
 
 /// How often a program reads a register, its results included.
 fn reads(chain: &Chain, reg: Reg) -> usize {
@@ -10,11 +10,11 @@ fn reads(chain: &Chain, reg: Reg) -> usize {
     args.chain(&chain.outputs).filter(|r| **r == reg).count()
 }
 
-/// The other operand of a program that begins by adding an input, which it
-/// reads nowhere else, to register 0.
-pub(super) fn leading_add(chain: &Chain) -> Option<usize> {
+/// The other operand of a program that begins with a sum or product (`func`) of
+/// register 0 and an input which it reads nowhere else.
+pub(super) fn leading(chain: &Chain, func: Func) -> Option<usize> {
     let first = chain.instrs.first()?;
-    if first.func != Func::Add || first.dtype != DType::F32 || reads(chain, 0) != 1 {
+    if first.func != func || first.dtype != DType::F32 || reads(chain, 0) != 1 {
         return None;
     }
     let other = match first.args() {
@@ -26,7 +26,7 @@ pub(super) fn leading_add(chain: &Chain) -> Option<usize> {
 }
 
 /// What a program does to register 0 first, if that is an activation of a
-/// convolution.
+/// product.
 pub(super) fn leading_activation(chain: &Chain) -> Option<Activation> {
     let first = chain.instrs.first()?;
     if first.dtype != DType::F32 || first.args() != [0] || reads(chain, 0) != 1 {
