@@ -14,23 +14,27 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, BW, DQ and VL: sixteen lanes, thirty-two registers.
     Avx512,
+    /// NEON: eight lanes in two registers each, sixteen such pairs; part of
+    /// every 64-bit ARM processor.
+    Neon,
 }
 
 impl Isa {
-    pub const ALL: [Isa; 3] = [Isa::Portable, Isa::Avx2, Isa::Avx512];
+    pub const ALL: [Isa; 4] = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
 
     pub const fn name(self) -> &'static str {
         match self {
             Isa::Portable => "portable",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Neon => "neon",
         }
     }
 
     /// The f32 in one vector; so the channels of a block in the blocked layout.
     pub const fn lanes(self) -> usize {
         match self {
-            Isa::Portable | Isa::Avx2 => 8,
+            Isa::Portable | Isa::Avx2 | Isa::Neon => 8,
             Isa::Avx512 => 16,
         }
     }
@@ -48,10 +52,13 @@ impl Isa {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
             }
+            Isa::Neon => false,
         }
         #[cfg(not(target_arch = "x86_64"))]
-        {
-            self == Isa::Portable
+        match self {
+            Isa::Portable => true,
+            Isa::Neon => cfg!(target_arch = "aarch64"),
+            Isa::Avx2 | Isa::Avx512 => false,
         }
     }
 
@@ -118,7 +125,7 @@ mod tests {
         assert_eq!(Isa::parse("portable"), Ok(Isa::Portable));
         assert_eq!(
             Isa::parse("sse9").unwrap_err(),
-            "LAMINA_CPU_ISA: got 'sse9', wanted one of portable, avx2, avx512"
+            "LAMINA_CPU_ISA: got 'sse9', wanted one of portable, avx2, avx512, neon"
         );
         assert_eq!(Isa::available()[0], Isa::Portable);
         assert!(Isa::current().is_available());

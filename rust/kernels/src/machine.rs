@@ -65,7 +65,7 @@ impl<const CHAINS: usize> Kernel for Peak<CHAINS> {
         let mut acc = [s.zero(); CHAINS];
         for _ in 0..ROUNDS {
             for a in &mut acc {
-                *a = s.fma(*a, x, y);
+                *a = s.fma(x, y, *a);
             }
         }
         black_box(acc.into_iter().map(|a| s.sum(a)).sum::<f32>());
@@ -77,7 +77,7 @@ impl<const CHAINS: usize> Kernel for Peak<CHAINS> {
 pub fn peak(isa: Isa, threads: usize) -> f64 {
     let once = || match isa {
         Isa::Portable => dispatch(isa, Peak::<6>),
-        Isa::Avx2 | Isa::Avx512 => dispatch(isa, Peak::<12>),
+        Isa::Avx2 | Isa::Avx512 | Isa::Neon => dispatch(isa, Peak::<12>),
     };
     // Several tasks for each thread: waking the pool weighs less.
     let tasks = 4 * threads;

@@ -31,6 +31,8 @@ const PARTIAL: usize = 1 << 22;
 /// Taps summed at once.
 const fn taps_at_once(isa: Isa) -> usize {
     match isa {
+        // No operand comes from memory: three would fill every register.
+        Isa::Neon => 2,
         Isa::Portable | Isa::Avx2 => 3,
         Isa::Avx512 => 6,
     }
@@ -51,7 +53,7 @@ impl<'a> RowSums<'a> {
         let halo = Halo::new([shape.in_h, shape.in_w], 0, grid, shape.stride, taps);
         let size = (halo.len() * shape.group_in()).max(1);
         let images = (TOGETHER / size).clamp(1, shape.batch);
-        let lanes = if isa == Isa::Avx512 { 16 } else { 8 };
+        let lanes = isa.lanes();
         let vectors = grid[1].div_ceil(lanes);
         let fills = grid[1] * 5 >= vectors * lanes * 4;
         let steps = images * grid[0] * vectors;
@@ -185,31 +187,23 @@ impl Kernel for Sums<'_> {
             let mut o = 0;
             while o < self.m {
                 let many = self.m - o >= OUTS;
-                match (many, places.len() > 3) {
-                    (true, true) => s.call(Tile::<OUTS, 6> {
-                        job: &self,
-                        o,
-                        first,
-                        places,
-                    }),
-                    (true, false) => s.call(Tile::<OUTS, 3> {
-                        job: &self,
-                        o,
-                        first,
-                        places,
-                    }),
-                    (false, true) => s.call(Tile::<1, 6> {
-                        job: &self,
-                        o,
-                        first,
-                        places,
-                    }),
-                    (false, false) => s.call(Tile::<1, 3> {
-                        job: &self,
-                        o,
-                        first,
-                        places,
-                    }),
+                macro_rules! tile {
+                    ($planes:expr, $taps:literal) => {
+                        s.call(Tile::<{ $planes }, $taps> {
+                            job: &self,
+                            o,
+                            first,
+                            places,
+                        })
+                    };
+                }
+                match (many, places.len()) {
+                    (true, 4..) => tile!(OUTS, 6),
+                    (true, _) if at_once == 2 => tile!(OUTS, 2),
+                    (true, _) => tile!(OUTS, 3),
+                    (false, 4..) => tile!(1, 6),
+                    (false, _) if at_once == 2 => tile!(1, 2),
+                    (false, _) => tile!(1, 3),
                 }
                 o += if many { OUTS } else { 1 };
             }

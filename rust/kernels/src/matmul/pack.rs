@@ -105,7 +105,27 @@ unsafe fn transpose_4x4(src: *const f32, src_stride: usize, dst: *mut f32, dst_s
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+unsafe fn transpose_4x4(src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+    use std::arch::aarch64::{vld1q_f32, vst1q_f32, vzip1q_f32, vzip2q_f32};
+    // SAFETY: the caller's; NEON is part of AArch64.
+    unsafe {
+        let r0 = vld1q_f32(src);
+        let r1 = vld1q_f32(src.add(src_stride));
+        let r2 = vld1q_f32(src.add(2 * src_stride));
+        let r3 = vld1q_f32(src.add(3 * src_stride));
+        // Columns 0 and 1 of even rows, of odd rows; then columns 2 and 3.
+        let (even, odd) = (vzip1q_f32(r0, r2), vzip1q_f32(r1, r3));
+        vst1q_f32(dst, vzip1q_f32(even, odd));
+        vst1q_f32(dst.add(dst_stride), vzip2q_f32(even, odd));
+        let (even, odd) = (vzip2q_f32(r0, r2), vzip2q_f32(r1, r3));
+        vst1q_f32(dst.add(2 * dst_stride), vzip1q_f32(even, odd));
+        vst1q_f32(dst.add(3 * dst_stride), vzip2q_f32(even, odd));
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[inline(always)]
 unsafe fn transpose_4x4(src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
     for r in 0..4 {

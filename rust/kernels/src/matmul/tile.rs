@@ -8,7 +8,7 @@ use crate::simd::{Kernel, Simd};
 pub(crate) const fn tile_rows(isa: Isa) -> usize {
     match isa {
         Isa::Portable => 4,
-        Isa::Avx2 => 6,
+        Isa::Avx2 | Isa::Neon => 6,
         Isa::Avx512 => 14,
     }
 }
@@ -20,7 +20,7 @@ pub(crate) const MOST_TILE_ROWS: usize = 14;
 const fn tile_vectors(isa: Isa) -> usize {
     match isa {
         Isa::Portable => 1,
-        Isa::Avx2 | Isa::Avx512 => 2,
+        Isa::Avx2 | Isa::Avx512 | Isa::Neon => 2,
     }
 }
 
@@ -225,7 +225,16 @@ fn prefetch(p: *const f32) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(p.cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a hint, which no address makes fault.
+    unsafe {
+        std::arch::asm!(
+            "prfm pstl1keep, [{p}]",
+            p = in(reg) p,
+            options(readonly, nostack, preserves_flags)
+        );
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = p;
 }
 

@@ -9,6 +9,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 pub mod steps;
 #[cfg(test)]
@@ -258,6 +260,10 @@ pub fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Out {
         Isa::Avx512 if isa.is_available() => return unsafe { avx512::run(kernel) },
         Isa::Avx2 if isa.is_available() => return unsafe { avx2::run(kernel) },
         _ => {}
+    }
+    #[cfg(target_arch = "aarch64")]
+    if isa == Isa::Neon {
+        return neon::run(kernel);
     }
     let _ = isa;
     kernel.run(Portable)

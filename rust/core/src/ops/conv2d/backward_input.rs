@@ -249,5 +249,6 @@ fn packing(isa: Isa) -> &'static str {
         Isa::Portable => "conv2d_backward_input.portable",
         Isa::Avx2 => "conv2d_backward_input.avx2",
         Isa::Avx512 => "conv2d_backward_input.avx512",
+        Isa::Neon => "conv2d_backward_input.neon",
     }
 }

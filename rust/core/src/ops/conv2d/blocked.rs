@@ -228,6 +228,7 @@ fn packing(isa: Isa, algorithm: Algorithm) -> &'static str {
                     (Isa::Portable, Algorithm::$algorithm) => concat!("conv2d.portable.", $name),
                     (Isa::Avx2, Algorithm::$algorithm) => concat!("conv2d.avx2.", $name),
                     (Isa::Avx512, Algorithm::$algorithm) => concat!("conv2d.avx512.", $name),
+                    (Isa::Neon, Algorithm::$algorithm) => concat!("conv2d.neon.", $name),
                 )*
             }
         };

@@ -229,9 +229,11 @@ fn packing(isa: Isa, groups: usize) -> &'static str {
         (Isa::Portable, 1) => "conv2d.portable",
         (Isa::Avx2, 1) => "conv2d.avx2",
         (Isa::Avx512, 1) => "conv2d.avx512",
+        (Isa::Neon, 1) => "conv2d.neon",
         (Isa::Portable, _) => "conv2d.grouped.portable",
         (Isa::Avx2, _) => "conv2d.grouped.avx2",
         (Isa::Avx512, _) => "conv2d.grouped.avx512",
+        (Isa::Neon, _) => "conv2d.grouped.neon",
     }
 }
 

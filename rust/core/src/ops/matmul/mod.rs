@@ -230,6 +230,7 @@ fn packing(isa: Isa) -> &'static str {
         Isa::Portable => "matmul.portable",
         Isa::Avx2 => "matmul.avx2",
         Isa::Avx512 => "matmul.avx512",
+        Isa::Neon => "matmul.neon",
     }
 }
 

@@ -14,6 +14,9 @@ pub(super) const fn pixels(isa: Isa) -> usize {
     match isa {
         // Two vectors each: the accumulators fill half of the registers.
         Isa::Portable => 4,
+        // A pixel's steps are loaded in pairs, and wait in a register each:
+        // with six pixels sums would move out to memory.
+        Isa::Neon => 5,
         _ => tile_rows(isa),
     }
 }
