@@ -13,7 +13,7 @@ import pytest
 
 import lamina
 from lamina import Tensor, nn, ops
-from oracle import pool, product
+from oracle import norm, pool, product
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -250,6 +250,37 @@ def test_a_training_step_stays_in_blocks() -> None:
         dx, dw, *_ = product.conv2d_vjp(back, inputs[at], w, None, padding=1)
         close(found[at], dw)
         back = dx * (1 - inputs[at] ** 2)
+
+
+def test_batch_norms_in_training_stay_in_blocks() -> None:
+    """Between two convolutions, whose channels do not fill the last block."""
+    rng = np.random.default_rng(0)
+    x, first, last, weight, bias, gy = (
+        rng.standard_normal(shape).astype("f")
+        for shape in [(8, 3, 32, 31), (36, 3, 3, 3), (40, 36, 1, 1), (36,), (36,), (8, 40, 32, 31)]
+    )
+    tensors = [nn.Parameter(lamina.tensor(v)) for v in (first, weight, bias, last)]
+    image = lamina.tensor(x)
+    layer = nn.BatchNorm2d(36)
+    layer.weight, layer.bias = tensors[1], tensors[2]
+    y = ops.conv2d(layer(ops.conv2d(image, tensors[0], padding=1)), tensors[3])
+    found = lamina.grad((y * lamina.tensor(gy)).sum(), tensors)
+    steps = [(step.op, step.params) for step in lamina.explain(*found).steps]
+    normed = [params for op, params in steps if op.startswith("batch_norm")]
+    assert len(normed) == 2
+    assert all("blocked" in params for params in normed)
+    # What enters is the loss's gradient.
+    assert [op for op, _ in steps].count("reorder") == 1
+
+    x, first, last, weight, bias = (v.astype(float) for v in (x, first, last, weight, bias))
+    hidden = product.conv2d(x, first, None, padding=1)
+    moved = norm.batch_norm_training(hidden, weight, bias, 1e-5)[0]
+    close(y, product.conv2d(moved, last))
+    back, to_last, *_ = product.conv2d_vjp(gy.astype(float), moved, last)
+    back, to_weight, to_bias = norm.batch_norm_training_vjp(back, hidden, weight, bias, 1e-5)
+    to_first = product.conv2d_vjp(back, x, first, None, padding=1)[1]
+    for got, want in zip(found, (to_first, to_weight, to_bias, to_last), strict=True):
+        close(got, want)
 
 
 def test_a_small_step_keeps_the_plain_layout() -> None:
