@@ -13,7 +13,7 @@ import pytest
 
 import lamina
 from lamina import Tensor, nn, ops
-from oracle import pool, product
+from oracle import norm, pool, product
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -191,11 +191,14 @@ def close(got: Tensor, want: np.ndarray) -> None:
     assert np.abs(got.numpy() - want).max() <= 1e-5 * np.abs(want).max()
 
 
-@pytest.mark.parametrize(("kernel", "dilation", "padding"), [(3, 1, 1), (3, 2, 1), (2, 1, 0), (1, 1, 0)])
-def test_gradients_in_blocks_are_the_oracles(kernel: int, dilation: int, padding: int) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation", "padding"),
+    [(3, 1, 1, 1), (3, 1, 2, 1), (2, 1, 1, 0), (1, 1, 1, 0), (3, 2, 1, 1)],
+)
+def test_gradients_in_blocks_are_the_oracles(kernel: int, stride: int, dilation: int, padding: int) -> None:
     """A convolution, its bias, an activation and pooling, forward and back, in float32."""
     rng = np.random.default_rng(kernel)
-    form = {"padding": padding, "dilation": dilation}
+    form = {"stride": stride, "padding": padding, "dilation": dilation}
     x, w, b = (
         rng.standard_normal(shape).astype("f") for shape in [(4, 64, 32, 31), (80, 64, kernel, kernel), (80,)]
     )
@@ -212,11 +215,72 @@ def test_gradients_in_blocks_are_the_oracles(kernel: int, dilation: int, padding
     steps = lamina.explain(y, *found).steps
     turned = [step for step in steps if "transposed=True" in step.params]
     pooled = [step for step in steps if step.op.startswith("max_pool2d") and "blocked" in step.params]
-    assert len(turned) == 1
+    summed = [step for step in steps if step.op == "conv2d_backward_weight" and "blocked" in step.params]
+    assert len(turned) == (stride == 1)
     assert len(pooled) == 2
+    assert len(summed) == 1
     close(y, want)
     for got, wanted in zip(found, gradients, strict=True):
         close(got, wanted)
+
+
+def test_a_training_step_stays_in_blocks() -> None:
+    """From the plain image to the last result and back to every weight; only the loss's gradient, a product
+    of two, enters."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((8, 3, 32, 32)).astype("f")
+    weights = [
+        (0.05 * rng.standard_normal((c, d, 3, 3))).astype("f") for c, d in [(32, 3), (40, 32), (48, 40)]
+    ]
+    tensors = [nn.Parameter(lamina.tensor(w)) for w in weights]
+    y = lamina.tensor(x)
+    hidden, inputs = x.astype(float), []
+    for w, tensor in zip(weights, tensors, strict=True):
+        y = ops.tanh(ops.conv2d(y, tensor, padding=1))
+        inputs.append(hidden)
+        hidden = np.tanh(product.conv2d(hidden, w.astype(float), None, padding=1))
+    gy = rng.standard_normal(y.shape).astype("f")
+    found = lamina.grad((y * lamina.tensor(gy)).sum(), tensors)
+    steps = [step.op for step in lamina.explain(*found).steps]
+    assert steps.count("conv2d_backward_weight") == 3
+    assert steps.count("reorder") == 2
+    back = gy * (1 - hidden**2)
+    for at in (2, 1, 0):
+        w = weights[at].astype(float)
+        dx, dw, *_ = product.conv2d_vjp(back, inputs[at], w, None, padding=1)
+        close(found[at], dw)
+        back = dx * (1 - inputs[at] ** 2)
+
+
+def test_batch_norms_in_training_stay_in_blocks() -> None:
+    """Between two convolutions, whose channels do not fill the last block."""
+    rng = np.random.default_rng(0)
+    x, first, last, weight, bias, gy = (
+        rng.standard_normal(shape).astype("f")
+        for shape in [(8, 3, 32, 31), (36, 3, 3, 3), (40, 36, 1, 1), (36,), (36,), (8, 40, 32, 31)]
+    )
+    tensors = [nn.Parameter(lamina.tensor(v)) for v in (first, weight, bias, last)]
+    image = lamina.tensor(x)
+    layer = nn.BatchNorm2d(36)
+    layer.weight, layer.bias = tensors[1], tensors[2]
+    y = ops.conv2d(layer(ops.conv2d(image, tensors[0], padding=1)), tensors[3])
+    found = lamina.grad((y * lamina.tensor(gy)).sum(), tensors)
+    steps = [(step.op, step.params) for step in lamina.explain(*found).steps]
+    normed = [params for op, params in steps if op.startswith("batch_norm")]
+    assert len(normed) == 2
+    assert all("blocked" in params for params in normed)
+    # What enters is the loss's gradient.
+    assert [op for op, _ in steps].count("reorder") == 1
+
+    x, first, last, weight, bias = (v.astype(float) for v in (x, first, last, weight, bias))
+    hidden = product.conv2d(x, first, None, padding=1)
+    moved = norm.batch_norm_training(hidden, weight, bias, 1e-5)[0]
+    close(y, product.conv2d(moved, last))
+    back, to_last, *_ = product.conv2d_vjp(gy.astype(float), moved, last)
+    back, to_weight, to_bias = norm.batch_norm_training_vjp(back, hidden, weight, bias, 1e-5)
+    to_first = product.conv2d_vjp(back, x, first, None, padding=1)[1]
+    for got, want in zip(found, (to_first, to_weight, to_bias, to_last), strict=True):
+        close(got, want)
 
 
 def test_a_small_step_keeps_the_plain_layout() -> None:

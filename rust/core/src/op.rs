@@ -7,6 +7,7 @@ use crate::{Attrs, DType, Error, Layout, Result, Shape, Tensor};
 use lamina_kernels::Func;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Shape and dtype of a value.
@@ -106,12 +107,17 @@ impl Vjp<'_> {
 /// How an op runs on images in the blocked layout
 /// ([`lamina_kernels::blocked`]) of the CPU's kernels.
 pub struct Blocked {
-    /// Does the same on blocks, and gives its result in blocks.
+    /// Does the same on blocks.
     pub op: OpRef,
-    /// The first so many inputs are taken in blocks, the others as they are.
-    pub images: usize,
-    /// The layout is worth choosing for its sake, not only worth keeping.
-    pub gains: bool,
+    /// The inputs that are taken in blocks, the others as they are.
+    pub images: Range<usize>,
+    /// The first so many results are given in blocks, the others as they are.
+    pub results: usize,
+    /// The operations in whose time the layout is worth choosing for its sake;
+    /// None: it is only worth keeping.
+    pub saves: Option<f64>,
+    /// The input that is packed: in every run, if it changes.
+    pub packs: Option<usize>,
 }
 
 /// GPU kernels for one node, or why there are none (it then runs on the CPU,

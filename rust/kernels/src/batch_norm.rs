@@ -1,6 +1,7 @@
 //! Batch normalisation of `(batch, channels, inner)`: statistics per channel,
 //! two-pass, in f64.
 
+mod blocked;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +9,7 @@ use crate::isa::Isa;
 use crate::number::Float;
 use crate::pool::{DisjointMut, parallel_chunks};
 use crate::simd::{Kernel, Simd, dispatch};
+pub use blocked::{batch_norm_backward_blocked, batch_norm_train_blocked};
 
 /// Fewer elements than this are done by the calling thread alone.
 const MIN_CHUNK: usize = 1 << 14;

@@ -96,8 +96,10 @@ impl Op for Concat {
             && first.iter().all(whole);
         fits.then(|| Blocked {
             op: OpRef::new(Concat { dim: 1 }),
-            images,
-            gains: false,
+            images: 0..images,
+            results: 1,
+            saves: None,
+            packs: None,
         })
     }
 

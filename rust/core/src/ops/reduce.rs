@@ -130,23 +130,26 @@ impl Op for Reduce {
         Strides::Contiguous
     }
 
-    /// Over height and width, which keep their places.
+    /// Over height and width, which keep their places, and maybe the batch.
     fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
         let [x] = inputs else { return None };
+        let axes = self.resolved(x.shape.len()).ok()?;
         let fits = x.shape.len() == 4
             && x.dtype == DType::F32
             && self.axes.keepdim
-            && self.resolved(4).ok()? == [2, 3];
+            && (axes == [2, 3] || axes == [0, 2, 3]);
         fits.then(|| Blocked {
             op: OpRef::new(Reduce {
                 kind: self.kind,
                 axes: Axes {
-                    dim: Some(vec![2, 3]),
+                    dim: Some(axes.iter().map(|axis| *axis as i64).collect()),
                     keepdim: true,
                 },
             }),
-            images: 1,
-            gains: false,
+            images: 0..1,
+            results: 1,
+            saves: None,
+            packs: None,
         })
     }
 

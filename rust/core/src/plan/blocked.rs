@@ -14,8 +14,6 @@ use lamina_kernels::{Func, Isa, blocked};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The part of a convolution's arithmetic whose time the layout saves.
-const SAVED: f64 = 0.5;
 /// Operations in the time in which a reorder moves a byte, and in which one
 /// begins.
 const FLOPS_PER_BYTE: f64 = 5.0;
@@ -37,6 +35,8 @@ struct Twin {
     op: Option<OpRef>,
     /// Which inputs are taken in blocks.
     images: Vec<bool>,
+    /// The first so many results are given in blocks.
+    results: usize,
     /// Inputs of the op, before those of its tail.
     own: usize,
     gain: f64,
@@ -49,18 +49,17 @@ fn choose(graph: &Graph) -> Vec<Option<Twin>> {
     let mut region: Vec<usize> = Vec::with_capacity(graph.nodes.len());
     for (at, node) in graph.nodes.iter().enumerate() {
         region.push(at);
-        let made_in_blocks = |id: Id| makers[id].is_some_and(|m| m < at && twins[m].is_some());
+        let made_in_blocks = |id: Id| in_blocks(graph, &makers, &twins, id);
         let twin = twin_of(graph, node, &made_in_blocks);
         if let Some(twin) = &twin {
             let images = node.inputs.iter().zip(&twin.images).filter(|(_, i)| **i);
-            for maker in images.filter_map(|(id, _)| makers[*id]) {
-                if twins[maker].is_some() {
-                    let (mine, theirs) = (region[at], region[maker]);
-                    region
-                        .iter_mut()
-                        .filter(|r| **r == mine)
-                        .for_each(|r| *r = theirs);
-                }
+            let inside = images.filter(|(id, _)| made_in_blocks(**id));
+            for maker in inside.filter_map(|(id, _)| makers[*id]) {
+                let (mine, theirs) = (region[at], region[maker]);
+                region
+                    .iter_mut()
+                    .filter(|r| **r == mine)
+                    .for_each(|r| *r = theirs);
             }
         }
         twins.push(twin);
@@ -74,6 +73,15 @@ fn choose(graph: &Graph) -> Vec<Option<Twin>> {
     twins
 }
 
+/// Whether a value is made in blocks, by one of the nodes seen so far.
+fn in_blocks(graph: &Graph, makers: &[Option<usize>], twins: &[Option<Twin>], id: Id) -> bool {
+    let Some((maker, Some(twin))) = makers[id].and_then(|m| Some((m, twins.get(m)?.as_ref())))
+    else {
+        return false;
+    };
+    graph.nodes[maker].outputs[..twin.results].contains(&id)
+}
+
 /// What each region saves, less what its borders cost.
 fn gains(graph: &Graph, twins: &[Option<Twin>], region: &[usize]) -> HashMap<usize, f64> {
     let makers = graph.makers();
@@ -84,7 +92,7 @@ fn gains(graph: &Graph, twins: &[Option<Twin>], region: &[usize]) -> HashMap<usi
         *gains.entry(region[at]).or_default() += twin.gain;
         let images = node.inputs.iter().zip(&twin.images).filter(|(_, i)| **i);
         for (&id, _) in images {
-            if makers[id].is_none_or(|m| twins[m].is_none()) {
+            if !in_blocks(graph, &makers, twins, id) {
                 entered.insert(id, region[at]);
             }
         }
@@ -96,8 +104,8 @@ fn gains(graph: &Graph, twins: &[Option<Twin>], region: &[usize]) -> HashMap<usi
     let leaves = leaving(graph, twins);
     for (id, maker) in makers.iter().enumerate() {
         if let Some(maker) = *maker
-            && twins[maker].is_some()
             && leaves[id]
+            && in_blocks(graph, &makers, twins, id)
         {
             *gains.entry(region[maker]).or_default() -= cost(id);
         }
@@ -132,6 +140,7 @@ fn twin_of(graph: &Graph, node: &Node, made_in_blocks: &dyn Fn(Id) -> bool) -> O
         return (inside && whole).then_some(Twin {
             op: None,
             images,
+            results: node.outputs.len(),
             own: 0,
             gain: 0.0,
         });
@@ -144,42 +153,37 @@ fn twin_of(graph: &Graph, node: &Node, made_in_blocks: &dyn Fn(Id) -> bool) -> O
     let Blocked {
         op: twin,
         images,
-        gains,
+        results,
+        saves,
+        packs,
     } = op.op.blocked(&metas)?;
-    if node.outputs.len() != 1 {
-        return None;
-    }
-    let gain = if gains {
-        conv_gain(graph, op, node.inputs[1], &metas, out)
-    } else if node.inputs[..images].iter().any(|id| made_in_blocks(*id)) {
-        0.0
-    } else {
-        return None;
+    let gain = match saves {
+        Some(saves) => saves - packs.map_or(0.0, |slot| packing(graph, node.inputs[slot])),
+        None if node.inputs[images.clone()]
+            .iter()
+            .any(|id| made_in_blocks(*id)) =>
+        {
+            0.0
+        }
+        None => return None,
     };
-    let mut images: Vec<bool> = (0..own).map(|slot| slot < images).collect();
+    let mut images: Vec<bool> = (0..own).map(|slot| images.contains(&slot)).collect();
     images.extend(program_images(graph, &node.inputs[own..], &out.shape)?);
     Some(Twin {
         op: Some(twin),
         images,
+        results,
         own,
         gain,
     })
 }
 
-/// What a convolution saves: a part of its arithmetic, less what it does for
-/// lanes without a channel, and less the packing of a weight that changes.
-fn conv_gain(graph: &Graph, op: &OpRef, weight: Id, inputs: &[&Meta], out: &Meta) -> f64 {
-    let lanes = blocked::blocks(Isa::current(), out.shape[1]) * Isa::current().lanes();
-    let waste = lanes as f64 / out.shape[1] as f64;
-    let saved = op.op.flops(inputs, &[out]) as f64 * (1.0 - (1.0 - SAVED) * waste);
-    let stays = matches!(
-        graph.values[weight].origin,
-        Origin::Constant(_) | Origin::Scaled { .. }
-    );
-    if stays {
-        return saved;
+/// What it costs to pack a weight in every run, where it changes.
+fn packing(graph: &Graph, weight: Id) -> f64 {
+    match graph.values[weight].origin {
+        Origin::Constant(_) | Origin::Scaled { .. } => 0.0,
+        _ => PACKED * graph.meta(weight).bytes() as f64 * FLOPS_PER_BYTE,
     }
-    saved - PACKED * graph.meta(weight).bytes() as f64 * FLOPS_PER_BYTE
 }
 
 /// Which inputs of an elementwise program are images of its shape; None where
@@ -254,14 +258,14 @@ impl Rewriter<'_> {
                 node.inputs[slot] = self.per_channel(id, shape[1], &node)?;
             }
         }
-        for (slot, &output) in outputs.iter().enumerate() {
+        for (slot, &output) in outputs.iter().enumerate().take(twin.results) {
             let meta = self.graph.meta(output);
             let in_blocks = Meta::new(meta.dtype, blocked_shape(&meta.shape).unwrap_or_default());
             node.outputs[slot] = self.graph.add_value(in_blocks, node.device, Origin::Node);
             self.in_blocks.insert(output, node.outputs[slot]);
         }
         let (device, site) = (node.device, node.site.clone());
-        let made = node.outputs.clone();
+        let made = node.outputs[..twin.results].to_vec();
         self.graph.nodes.push(node);
         for (plain, in_blocks) in outputs.into_iter().zip(made) {
             if left[plain] {

@@ -1,6 +1,7 @@
 //! Convolutions and their gradients.
 
 use crate::{best, rate, values};
+use lamina_kernels::conv2d::blocked;
 use lamina_kernels::conv2d::{
     Conv2dShape, ConvWeight, PackedConvWeight, backward_input, backward_weight, forward,
 };
@@ -8,7 +9,7 @@ use lamina_kernels::isa::Isa;
 use std::hint::black_box;
 
 /// Batch, channels in, image size, channels out, kernel, stride, groups.
-const LAYERS: [[usize; 7]; 18] = [
+const LAYERS: [[usize; 7]; 26] = [
     [1, 3, 224, 64, 7, 2, 1],
     [1, 64, 56, 64, 3, 1, 1],
     [1, 128, 28, 128, 3, 1, 1],
@@ -24,6 +25,14 @@ const LAYERS: [[usize; 7]; 18] = [
     [1, 96, 112, 96, 3, 2, 96],
     [1, 144, 56, 144, 3, 1, 144],
     [1, 384, 14, 384, 3, 1, 384],
+    [16, 3, 32, 32, 3, 1, 1],
+    [16, 32, 32, 32, 3, 1, 1],
+    [16, 64, 32, 64, 3, 1, 1],
+    [16, 128, 16, 128, 3, 1, 1],
+    [64, 128, 8, 128, 3, 1, 1],
+    [16, 512, 4, 512, 3, 1, 1],
+    [16, 64, 32, 64, 1, 1, 1],
+    [16, 64, 32, 128, 3, 2, 1],
     [64, 1, 28, 8, 3, 1, 1],
     [64, 8, 14, 16, 3, 1, 1],
     [64, 32, 8, 64, 3, 1, 1],
@@ -64,9 +73,20 @@ pub fn run(isa: Isa, peak: f64) {
                 best(|| backward_weight(isa, &shape, &x, &dy, black_box(&mut dw))),
             ),
         ];
+        let in_blocks = |channels| lamina_kernels::blocked::len(isa, batch, channels, 1);
+        let plain = in_c <= 4;
+        let image = if plain { batch * in_c } else { in_blocks(in_c) } * size * size;
+        let (x, dy) = (
+            values(image),
+            values(in_blocks(out_c) * shape.out_h() * shape.out_w()),
+        );
+        let in_blocks = (groups == 1).then(|| {
+            let run = || blocked::backward_weight(isa, &shape, &x, plain, &dy, black_box(&mut dw));
+            ("weight in blocks", best(run))
+        });
         print!("  {batch:>2} {in_c:>4} @{size:<3} -> {out_c:<3} {kernel}x{kernel}");
         print!(" /{stride} groups {groups:<3}");
-        for (name, seconds) in times {
+        for (name, seconds) in times.into_iter().chain(in_blocks) {
             print!(
                 "  {name} {:7.1} us {}",
                 seconds * 1e6,

@@ -1,7 +1,7 @@
 //! The gradient of training batch normalisation, from dy, x, weight, mean
 //! and biased variance: dx, dweight and dbias.
 
-use super::{check_rows, dims};
+use super::{blocked, check_rows, dims};
 use crate::call::{CpuCall, GpuCall};
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, Strides, Vjp, arity};
 use crate::ops::composed;
@@ -58,8 +58,8 @@ impl Op for BatchNormBackward {
         Strides::Contiguous
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        blocked::twin(true, self.eps, inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

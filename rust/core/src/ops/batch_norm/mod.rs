@@ -4,6 +4,7 @@
 //! y = (x - mean) / sqrt(var + eps) * weight + bias  (Ioffe and Szegedy 2015)
 
 mod backward;
+mod blocked;
 
 pub use backward::BatchNormBackward;
 
@@ -126,8 +127,8 @@ impl Op for BatchNorm {
         Strides::Contiguous
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        blocked::twin(false, self.eps, inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The gradient of a convolution with respect to its weight.
 
+mod blocked;
+
 use super::{Conv2d, backward_input, check_dtypes, flops_of};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
@@ -109,8 +111,9 @@ impl Op for Conv2dBackwardWeight {
         Strides::Contiguous
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape).ok()?;
+        blocked::twin(&self.form().explicit(&sizes), &sizes, inputs[0].dtype)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -12,6 +12,9 @@ use lamina_kernels::conv2d::blocked::{Algorithm, BlockedConvWeight, Epilogue, fo
 use lamina_kernels::{Activation, Isa, blocked};
 use std::sync::Arc;
 
+/// The part of a convolution's time that the layout saves.
+const SAVED: f64 = 0.5;
+
 /// Inputs: x (in blocks, but plain for [`Algorithm::Stem`]), weight, then if
 /// said bias (out channels, filled up to blocks) and residual (as the result).
 #[derive(Clone, Debug)]
@@ -77,10 +80,21 @@ fn twin_of(form: &Conv2d, inputs: &[&Meta], transposed: bool) -> Option<Blocked>
     let stem = Algorithm::choose(isa, &sizes, false);
     op.algorithm = stem.or_else(|| Algorithm::choose(isa, &sizes, true))?;
     Some(Blocked {
-        images: usize::from(op.algorithm != Algorithm::Stem),
+        images: 0..usize::from(op.algorithm != Algorithm::Stem),
         op: OpRef::new(op),
-        gains: true,
+        results: 1,
+        saves: Some(saved(&sizes, SAVED)),
+        packs: Some(1),
     })
+}
+
+/// The operations in whose time `part` of a convolution's is done, less what
+/// is done for lanes of output channels that stand for none.
+pub(super) fn saved(sizes: &Conv2dShape, part: f64) -> f64 {
+    let isa = Isa::current();
+    let lanes = blocked::blocks(isa, sizes.out_c) * isa.lanes();
+    let waste = lanes as f64 / sizes.out_c as f64;
+    flops_of(sizes) as f64 * (1.0 - (1.0 - part) * waste)
 }
 
 impl Conv2dBlocked {

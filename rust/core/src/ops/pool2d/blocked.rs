@@ -25,8 +25,10 @@ pub(super) fn max_backward_twin(window: Window, inputs: &[&Meta]) -> Option<Bloc
             window,
             pooling: None,
         }),
-        images: 2,
-        gains: false,
+        images: 0..2,
+        results: 1,
+        saves: None,
+        packs: None,
     })
 }
 
@@ -38,8 +40,10 @@ pub(super) fn twin(window: Window, pooling: Pooling, inputs: &[&Meta]) -> Option
             window,
             pooling: Some(pooling),
         }),
-        images: 1,
-        gains: false,
+        images: 0..1,
+        results: 1,
+        saves: None,
+        packs: None,
     })
 }
 

@@ -140,6 +140,8 @@ impl Band {
                         to[pairs.len()] = rest[0];
                     }
                 }
+                (stride, 8) => every::<8>(stride, from, to),
+                (stride, 16) => every::<16>(stride, from, to),
                 (stride, _) => {
                     let from = from.chunks(unit * stride);
                     for (to, from) in to.chunks_exact_mut(unit).zip(from) {
@@ -148,5 +150,14 @@ impl Band {
                 }
             }
         }
+    }
+}
+
+/// Every so many of the pixels of `UNIT` values.
+#[inline(always)]
+fn every<const UNIT: usize>(stride: usize, from: &[f32], to: &mut [f32]) {
+    let (to, from) = (to.as_chunks_mut::<UNIT>().0, from.as_chunks::<UNIT>().0);
+    for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
+        *to = *from;
     }
 }

@@ -6,6 +6,7 @@
 //! The first layer's kernel reads the plain layout: its few channels would
 //! fill a block with nothing.
 
+mod backward_weight;
 mod band;
 mod depthwise;
 mod direct;
@@ -24,6 +25,7 @@ use crate::activation::Activation;
 use crate::blocked;
 use crate::isa::Isa;
 use crate::matmul::Tail;
+pub use backward_weight::backward_weight;
 pub use weight::BlockedConvWeight;
 use winograd::Size;
 

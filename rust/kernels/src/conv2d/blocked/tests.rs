@@ -4,7 +4,7 @@ use crate::blocked::{blocks, from_blocked, len, pad_channels, to_blocked};
 use crate::conv2d::shape::Conv2dShape;
 use crate::isa::Isa;
 
-fn values(n: usize, seed: u32) -> Vec<f32> {
+pub(super) fn values(n: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -148,7 +148,12 @@ const RELU: Activation = Activation {
     hi: f32::INFINITY,
 };
 
-fn shape(sizes: [usize; 5], kernel: usize, stride: usize, pads: [usize; 4]) -> Conv2dShape {
+pub(super) fn shape(
+    sizes: [usize; 5],
+    kernel: usize,
+    stride: usize,
+    pads: [usize; 4],
+) -> Conv2dShape {
     let [batch, in_c, out_c, in_h, in_w] = sizes;
     Conv2dShape {
         batch,

@@ -1,0 +1,106 @@
+//! Training batch normalisation of images in the blocked layout, and its
+//! gradient: the planner's twins.  Only images lie in blocks; what there is
+//! one of for each channel lies as it was recorded.
+
+use crate::call::{CpuCall, GpuCall};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
+use crate::{Attrs, DType, Error, Result, Tensor};
+use lamina_kernels::{Isa, batch_norm as kernel};
+
+#[derive(Debug)]
+struct BatchNormBlocked {
+    /// From dy, x, weight, mean and variance; else from x, weight and bias.
+    backward: bool,
+    eps: f64,
+}
+
+/// For float32 images.
+pub(super) fn twin(backward: bool, eps: f64, inputs: &[&Meta]) -> Option<Blocked> {
+    let image = inputs[0].shape.len() == 4 && inputs[0].dtype == DType::F32;
+    image.then(|| Blocked {
+        op: OpRef::new(BatchNormBlocked { backward, eps }),
+        images: 0..1 + usize::from(backward),
+        results: 1,
+        saves: None,
+        packs: None,
+    })
+}
+
+impl Op for BatchNormBlocked {
+    fn name(&self) -> &str {
+        if self.backward {
+            "batch_norm_backward"
+        } else {
+            super::NAME
+        }
+    }
+
+    fn params(&self) -> Attrs {
+        Attrs::new().with("layout", "blocked").with("eps", self.eps)
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
+        // The weight follows the images.
+        let row = inputs[1 + usize::from(self.backward)];
+        Ok(vec![inputs[0].clone(), row.clone(), row.clone()])
+    }
+
+    fn gradient(&self) -> Gradient {
+        Gradient::None("the planner makes it, after gradients")
+    }
+
+    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
+        Err(no_gradient(self))
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Compute
+    }
+
+    fn strides(&self, _index: usize) -> Strides {
+        Strides::Contiguous
+    }
+
+    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
+        None
+    }
+
+    fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
+        let isa = Isa::current();
+        let image = call.shape(0);
+        let channels = call.shape(1 + usize::from(self.backward))[0];
+        let dims = [image[0], channels, image[2] * image[3]];
+        let outs = (call.out(0)?, call.out(1)?, call.out(2)?);
+        if self.backward {
+            let forward = kernel::Forward {
+                x: call.slice(1)?,
+                gamma: call.slice(2)?,
+                mean: call.slice(3)?,
+                var: call.slice(4)?,
+                eps: self.eps,
+            };
+            let dy = call.slice(0)?;
+            kernel::batch_norm_backward_blocked(isa, forward, dy, dims, outs.0, outs.1, outs.2);
+            return Ok(());
+        }
+        let affine = kernel::Affine {
+            gamma: call.slice(1)?,
+            beta: call.slice(2)?,
+        };
+        let x = call.slice(0)?;
+        kernel::batch_norm_train_blocked(isa, x, dims, affine, self.eps, outs.0, outs.1, outs.2);
+        Ok(())
+    }
+
+    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
+        Err(Error::internal(format!(
+            "{}: blocks are a layout of the CPU's",
+            call.op
+        )))
+    }
+
+    fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
+        let each = if self.backward { 10 } else { 8 };
+        each * inputs[0].len() as u64
+    }
+}
