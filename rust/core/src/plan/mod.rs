@@ -20,6 +20,7 @@ mod layout;
 mod memory;
 mod run;
 mod schedule;
+mod transposed;
 mod widen;
 
 use crate::{DType, Device, Error, Layout, Result, Value, counters};
@@ -80,6 +81,7 @@ impl Plan {
         fold::fold(&mut graph)?;
         affine::affine(&mut graph)?;
         cse::cse(&mut graph);
+        transposed::transposed(&mut graph);
         let mut fallbacks = fuse::place(&mut graph);
         fuse::fuse(&mut graph);
         epilogue::epilogue(&mut graph);
