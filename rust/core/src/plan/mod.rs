@@ -18,6 +18,7 @@ mod graph;
 mod inverted_residual;
 mod layout;
 mod memory;
+mod program;
 mod run;
 mod schedule;
 mod transposed;
@@ -75,6 +76,7 @@ impl Plan {
     /// As [`Plan::build`], with GPU kernels picked for `caps` rather than for
     /// what the adapter has.
     fn build_for(mut graph: Graph, inputs: usize, caps: Option<&lamina_gpu::Caps>) -> Result<Plan> {
+        program::program(&mut graph);
         dead::dead(&mut graph);
         // Before folding: half-precision weights are widened once.
         widen::widen(&mut graph);
@@ -142,7 +144,8 @@ pub(crate) fn missing_on_gpu(
     outputs: &[crate::Tensor],
     caps: &lamina_gpu::Caps,
 ) -> Result<Option<String>> {
-    let mut graph = capture::Capture::new(outputs.to_vec(), inputs)?.graph(false)?;
+    let mut graph = capture::Capture::new(outputs.to_vec(), inputs)?.graph(false);
+    program::program(&mut graph);
     dead::dead(&mut graph);
     widen::widen(&mut graph);
     for node in &graph.nodes {
