@@ -169,6 +169,24 @@ fn lam_erf(x: f32) -> f32 {
     return lam_copysign(1.0 - lam_exp(-p), x);
 }
 
+// x P(x), with P(-a) = e^(h(a) - a^2/2); h hardly changes from 6 on.
+fn lam_gelu(x: f32) -> f32 {
+    if (lam_is_nan(x)) {
+        return x;
+    }
+    let a = abs(x);
+    let t = min(a, 6.0);
+    let h = -0.6931471 + t * (-0.79788673 + t * (0.18170674 + t * (-0.036384813 + t * (0.0048537124
+        + t * (-1.7892258e-5 + t * (-0.00019384787 + t * (5.658838e-5 + t * (-9.212001e-6
+        + t * (9.263862e-7 + t * (-5.377135e-8 + t * 1.3816814e-9))))))))));
+    let tail = lam_exp(h - 0.5 * a * a);
+    return x * select(tail, 1.0 - tail, x >= 0.0);
+}
+
+fn lam_gelu_tanh(x: f32) -> f32 {
+    return x * lam_sigmoid(x * (1.5957691 + 0.071354814 * x * x));
+}
+
 // The 64 bits of a product, the low word first.
 fn lam_multiply_wide(a: u32, b: u32) -> vec2<u32> {
     let low = (a & 0xffffu) * (b & 0xffffu);

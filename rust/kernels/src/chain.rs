@@ -54,6 +54,10 @@ pub enum Func {
     Tanh,
     Sigmoid,
     Erf,
+    /// x times the normal distribution's probability below x.
+    Gelu,
+    /// Its approximation x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)).
+    GeluTanh,
     Relu,
     LeakyRelu {
         slope: f64,
@@ -127,6 +131,8 @@ impl Func {
             | Func::Tanh
             | Func::Sigmoid
             | Func::Erf
+            | Func::Gelu
+            | Func::GeluTanh
             | Func::LeakyRelu { .. } => dtype.is_float(),
             Func::Eq
             | Func::Ne

@@ -48,6 +48,10 @@ impl Source {
             nest,
         }
     }
+
+    fn is_one(&self) -> bool {
+        self.mode == Mode::Splat && self.dtype == DType::F32
+    }
 }
 
 /// A prepared chain with its operands and shape: what [`super::run`] makes
@@ -57,6 +61,8 @@ pub struct Bound<'a> {
     isa: Isa,
     prepared: &'a Prepared,
     sources: Vec<Source>,
+    /// Of each source: it is one element, and all its readers take it so.
+    ones: Vec<bool>,
     len: usize,
     /// Blocks do not cross multiples of this.
     row: usize,
@@ -84,6 +90,9 @@ impl<'a> Bound<'a> {
             .zip(inputs)
             .map(|(dtype, operand)| Source::new(*dtype, shape, operand))
             .collect();
+        let ones = (0..sources.len())
+            .map(|i| sources[i].is_one() && prepared.takes_one(i))
+            .collect();
         let row = sources
             .iter()
             .filter(|s| s.mode == Mode::Strided && s.nest.inner() >= LONG_ROW)
@@ -93,6 +102,7 @@ impl<'a> Bound<'a> {
             isa,
             prepared,
             sources,
+            ones,
             len: shape.iter().product(),
             row: row.unwrap_or(usize::MAX),
         }
@@ -137,12 +147,22 @@ impl<'a> Bound<'a> {
     unsafe fn run_with(&self, range: Range<usize>, outputs: &[*mut u8], first: Option<*mut u8>) {
         let slot_len = SLOT_BYTES / 4;
         let mut scratch = Scratch::take(self.prepared.slots * slot_len);
+        // Tails come in small pieces: no memory from the heap for most.
+        let mut few = [Held::NONE; FEW];
+        let mut many = Vec::new();
+        let count = self.sources.len();
+        let inputs = match few.get_mut(..count) {
+            Some(few) => few,
+            None => {
+                many.resize(count, Held::NONE);
+                &mut many[..]
+            }
+        };
         let mut block = Block {
             bound: self,
             slots: scratch.as_mut_ptr().cast(),
             outputs,
-            inputs: vec![std::ptr::null(); self.sources.len()],
-            spread: vec![(std::ptr::null(), 0); self.sources.len()],
+            inputs,
             first,
             at: range.start,
             n: 0,
@@ -159,15 +179,33 @@ impl<'a> Bound<'a> {
     }
 }
 
+/// Inputs whose state needs no memory of its own.
+const FEW: usize = 12;
+
+/// What is known of an input while blocks run.
+#[derive(Clone, Copy)]
+struct Held {
+    /// Where its block lies.
+    block: *const u8,
+    /// The element that fills its slot, and how far.
+    element: *const u8,
+    filled: usize,
+}
+
+impl Held {
+    const NONE: Held = Held {
+        block: std::ptr::null(),
+        element: std::ptr::null(),
+        filled: 0,
+    };
+}
+
 /// One block of elements at a time.
 struct Block<'a> {
     bound: &'a Bound<'a>,
     slots: *mut u8,
     outputs: &'a [*mut u8],
-    /// Where each input's block lies.
-    inputs: Vec<*const u8>,
-    /// Of each input: the element that fills its slot, and how far.
-    spread: Vec<(*const u8, usize)>,
+    inputs: &'a mut [Held],
     first: Option<*mut u8>,
     at: usize,
     n: usize,
@@ -185,7 +223,7 @@ impl Block<'_> {
 
     fn place(&self, place: Place) -> *const u8 {
         match place {
-            Place::Input(i) => self.inputs[i],
+            Place::Input(i) => self.inputs[i].block,
             Place::Slot(slot) => self.slot(slot),
             Place::Output(k) => self.output(k),
         }
@@ -203,16 +241,21 @@ impl Block<'_> {
         // SAFETY: the caller's; slots hold a block each.
         unsafe {
             for i in 0..self.inputs.len() {
-                self.inputs[i] = self.load(i);
+                self.inputs[i].block = self.load(i);
             }
             for s in &prepared.steps {
                 let mut args = [std::ptr::null(); 3];
-                for (arg, place) in args.iter_mut().zip(&s.args) {
-                    *arg = self.place(*place);
+                let mut ones = 0;
+                for (i, place) in s.args.iter().enumerate() {
+                    args[i] = self.place(*place);
+                    if let Place::Input(input) = *place {
+                        ones |= u8::from(self.bound.ones[input]) << i;
+                    }
                 }
                 let out = self.place(s.out).cast_mut();
                 let n = self.n;
-                step(self.bound.isa, s.func, s.dtype, Call { args, out, n });
+                let call = Call { args, out, n, ones };
+                step(self.bound.isa, s.func, s.dtype, call);
             }
             for store in &prepared.stores {
                 self.store(store);
@@ -229,6 +272,9 @@ impl Block<'_> {
             return first.wrapping_add(self.at * 4);
         }
         let source = &self.bound.sources[i];
+        if self.bound.ones[i] {
+            return source.ptr;
+        }
         let size = source.dtype.size();
         let half = matches!(source.dtype, DType::F16 | DType::BF16);
         let slot = self.slot(i);
@@ -262,11 +308,11 @@ impl Block<'_> {
     /// # Safety
     /// As for [`Block::load`].
     unsafe fn fill(&mut self, i: usize, element: *const u8, raw: *mut u8) -> Option<*const u8> {
-        let (last, filled) = self.spread[i];
-        if last == element && filled >= self.n {
+        let held = &mut self.inputs[i];
+        if held.element == element && held.filled >= self.n {
             return None;
         }
-        self.spread[i] = (element, self.n);
+        (held.element, held.filled) = (element, self.n);
         // SAFETY: the caller's.
         unsafe {
             match self.bound.sources[i].dtype.size() {
@@ -298,7 +344,7 @@ impl Block<'_> {
                 _ => {}
             }
         }
-        self.spread[i] = (std::ptr::null(), 0);
+        self.inputs[i].element = std::ptr::null();
         let range = self.at..self.at + self.n;
         // SAFETY: the caller's.
         unsafe {

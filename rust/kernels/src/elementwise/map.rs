@@ -13,6 +13,9 @@ pub(super) struct Call {
     pub args: [*const u8; 3],
     pub out: *mut u8,
     pub n: usize,
+    /// Bit i: operand i is one element for all.  Only steps that
+    /// [`super::vector::takes_one`] names are asked so.
+    pub ones: u8,
 }
 
 struct Map<A, B, C, R, F> {

@@ -1,5 +1,6 @@
 //! Which value of a chain lives where: done once, when a plan is made.
 
+use super::vector;
 use crate::chain::{Chain, Func, Instr};
 use crate::dtype::DType;
 
@@ -96,6 +97,14 @@ impl Prepared {
         }
     }
 
+    /// Whether all that read input `i` take one element for all of it.
+    pub(super) fn takes_one(&self, i: usize) -> bool {
+        let input = Place::Input(i);
+        let mut readers = self.steps.iter().filter(|s| s.args.contains(&input));
+        !self.stores.iter().any(|store| store.from == input)
+            && readers.all(|s| vector::takes_one(s.func, s.dtype))
+    }
+
     /// Elements a thread takes at least.
     pub(super) fn min_chunk(&self) -> usize {
         ((1 << 17) / self.cost).clamp(1 << 12, 1 << 15)
@@ -106,9 +115,15 @@ impl Prepared {
 fn cost(instr: &Instr) -> usize {
     match instr.func {
         Func::Pow | Func::PowConst { .. } | Func::Fmod | Func::Remainder | Func::FloorDiv => 40,
-        Func::Exp | Func::Log | Func::Sin | Func::Cos | Func::Tanh | Func::Sigmoid | Func::Erf => {
-            15
-        }
+        Func::Exp
+        | Func::Log
+        | Func::Sin
+        | Func::Cos
+        | Func::Tanh
+        | Func::Sigmoid
+        | Func::Erf
+        | Func::Gelu
+        | Func::GeluTanh => 15,
         Func::Div | Func::Sqrt | Func::Rsqrt | Func::Reciprocal | Func::Cast { .. } => 4,
         _ => 1,
     }

@@ -22,6 +22,8 @@ pub(super) unsafe fn double(func: Func, call: Call) -> bool {
             Func::Tanh => plain1(call, f64::tanh),
             Func::Sigmoid => plain1(call, sigmoid),
             Func::Erf => plain1(call, double::erf),
+            Func::Gelu => plain1(call, double::gelu),
+            Func::GeluTanh => plain1(call, double::gelu_tanh),
             Func::LeakyRelu { slope } => {
                 plain1(call, |x: f64| if x < 0.0 { x * slope } else { x });
             }

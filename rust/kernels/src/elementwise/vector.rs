@@ -1,8 +1,10 @@
 //! Steps of f32 over SIMD vectors.
 
 use super::map::{Call, plain1, wide1, wide2};
+use super::prepare::register;
 use super::scalar::Scalar;
 use crate::chain::Func;
+use crate::dtype::DType;
 use crate::isa::Isa;
 use crate::math::{self, double};
 use crate::simd::{Kernel, Simd, dispatch};
@@ -46,24 +48,60 @@ impl<O: Binary> Kernel for BinaryLoop<O> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let BinaryLoop(op, call) = self;
-        let (a, b): (*const f32, *const f32) = (call.args[0].cast(), call.args[1].cast());
-        let dst: *mut f32 = call.out.cast();
-        let whole = call.n / S::LANES * S::LANES;
-        // SAFETY: whoever made the call: `n` elements are there.
+        // SAFETY: whoever made the call: `n` elements are there, or one.
         unsafe {
-            let mut at = 0;
-            while at < whole {
-                let y = op.apply(s, s.load_ptr(a.add(at)), s.load_ptr(b.add(at)));
-                s.store_ptr(dst.add(at), y);
-                at += S::LANES;
-            }
-            if at < call.n {
-                let n = call.n - at;
-                let (x, y) = (s.load_ptr_part(a.add(at), n), s.load_ptr_part(b.add(at), n));
-                s.store_ptr_part(dst.add(at), n, op.apply(s, x, y));
+            match call.ones {
+                0 => pairs::<S, O, false, false>(s, op, call),
+                1 => pairs::<S, O, true, false>(s, op, call),
+                2 => pairs::<S, O, false, true>(s, op, call),
+                _ => pairs::<S, O, true, true>(s, op, call),
             }
         }
     }
+}
+
+/// # Safety
+/// `call` holds `n` elements of each operand, or one where said.
+#[inline(always)]
+unsafe fn pairs<S: Simd, O: Binary, const ONE_A: bool, const ONE_B: bool>(s: S, op: O, call: Call) {
+    let (a, b): (*const f32, *const f32) = (call.args[0].cast(), call.args[1].cast());
+    let dst: *mut f32 = call.out.cast();
+    let whole = call.n / S::LANES * S::LANES;
+    // SAFETY: the caller's.
+    unsafe {
+        let all_a = if ONE_A { s.splat(*a) } else { s.zero() };
+        let all_b = if ONE_B { s.splat(*b) } else { s.zero() };
+        let mut at = 0;
+        while at < whole {
+            let x = if ONE_A { all_a } else { s.load_ptr(a.add(at)) };
+            let y = if ONE_B { all_b } else { s.load_ptr(b.add(at)) };
+            s.store_ptr(dst.add(at), op.apply(s, x, y));
+            at += S::LANES;
+        }
+        if at < call.n {
+            let n = call.n - at;
+            let x = if ONE_A {
+                all_a
+            } else {
+                s.load_ptr_part(a.add(at), n)
+            };
+            let y = if ONE_B {
+                all_b
+            } else {
+                s.load_ptr_part(b.add(at), n)
+            };
+            s.store_ptr_part(dst.add(at), n, op.apply(s, x, y));
+        }
+    }
+}
+
+/// Steps whose operands need not be spread where they are one element for all.
+pub(super) fn takes_one(func: Func, dtype: DType) -> bool {
+    let binary = matches!(
+        func,
+        Func::Add | Func::Sub | Func::Mul | Func::Div | Func::Maximum | Func::Minimum
+    );
+    binary && register(dtype) == DType::F32
 }
 
 macro_rules! unary {
@@ -108,6 +146,8 @@ unary! {
     Tanh |s, x| math::tanh(s, x);
     Sigmoid |s, x| math::sigmoid(s, x);
     Erf |s, x| math::erf(s, x);
+    Gelu |s, x| math::gelu(s, x);
+    GeluTanh |s, x| math::gelu_tanh(s, x);
     // NaN stays, since `max` gives its second operand then.
     Relu |s, x| s.max(s.zero(), x);
     Sign |s, x| {
@@ -174,6 +214,8 @@ pub(super) unsafe fn single(isa: Isa, func: Func, call: Call) -> bool {
         Func::Tanh => dispatch(isa, UnaryLoop(Tanh, call)),
         Func::Sigmoid => dispatch(isa, UnaryLoop(Sigmoid, call)),
         Func::Erf => dispatch(isa, UnaryLoop(Erf, call)),
+        Func::Gelu => dispatch(isa, UnaryLoop(Gelu, call)),
+        Func::GeluTanh => dispatch(isa, UnaryLoop(GeluTanh, call)),
         Func::Relu => dispatch(isa, UnaryLoop(Relu, call)),
         Func::LeakyRelu { slope } => dispatch(isa, UnaryLoop(LeakyRelu(slope as f32), call)),
         Func::Clip { lo, hi } => dispatch(isa, UnaryLoop(Clip(lo as f32, hi as f32), call)),

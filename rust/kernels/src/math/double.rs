@@ -185,3 +185,19 @@ fn erfc_fraction(x: f64) -> f64 {
     }
     (-x * x).exp() / (std::f64::consts::PI.sqrt() * tail)
 }
+
+/// x/2 (1 + erf(x / sqrt 2))
+pub fn gelu(x: f64) -> f64 {
+    let a = x.abs() * std::f64::consts::FRAC_1_SQRT_2;
+    if x > -3.6 {
+        return 0.5 * x * (1.0 + erf(a).copysign(x));
+    }
+    // 1 + erf would cancel.
+    0.5 * x * erfc_fraction(a)
+}
+
+/// x / (1 + exp(-2 sqrt(2/pi) (x + 0.044715 x^3)))
+pub fn gelu_tanh(x: f64) -> f64 {
+    let inner = x * (1.0 + 0.044_715 * x * x);
+    x / (1.0 + (-2.0 * std::f64::consts::FRAC_2_PI.sqrt() * inner).exp())
+}

@@ -1,4 +1,4 @@
-use super::{double, erf, exp, log, sigmoid, tanh};
+use super::{double, erf, exp, gelu, gelu_tanh, log, sigmoid, tanh};
 use crate::isa::Isa;
 use crate::simd::{Kernel, Simd, dispatch};
 
@@ -11,6 +11,8 @@ enum Which {
     Tanh,
     Sigmoid,
     Erf,
+    Gelu,
+    GeluTanh,
 }
 
 struct Apply<'a>(Which, &'a [f32], &'a mut [f32]);
@@ -28,6 +30,8 @@ impl Kernel for Apply<'_> {
                 Which::Tanh => tanh(s, v),
                 Which::Sigmoid => sigmoid(s, v),
                 Which::Erf => erf(s, v),
+                Which::Gelu => gelu(s, v),
+                Which::GeluTanh => gelu_tanh(s, v),
             };
             s.store_part(y, v);
         }
@@ -109,6 +113,38 @@ fn vectors_stay_within_their_bounds_everywhere() {
             let (error, at) = worst(&xs, &ys, want);
             println!("{isa} {which:?}: {error:.3} ulp at {at}");
             assert!(error <= limit, "{isa} {which:?}: {error} ulp at {at:e}");
+        }
+    }
+}
+
+#[test]
+fn gelu_is_close_where_it_counts() {
+    let xs = floats();
+    let mut ys = vec![0.0; xs.len()];
+    let below = |x: f32, from: f32, to: f32| (from..to).contains(&x);
+    for isa in Isa::available() {
+        for (which, want) in [
+            (Which::Gelu, double::gelu as fn(f64) -> f64),
+            (Which::GeluTanh, double::gelu_tanh),
+        ] {
+            dispatch(isa, Apply(which, &xs, &mut ys));
+            let mut worst = [0.0f64; 3];
+            for (x, y) in xs.iter().zip(&ys) {
+                let want = want(f64::from(*x));
+                let error = ulps(*y, want);
+                if *x >= -1.0 || x.is_nan() {
+                    worst[0] = worst[0].max(error);
+                } else if below(*x, -5.5, -1.0) {
+                    worst[1] = worst[1].max(error);
+                } else if *x > f32::NEG_INFINITY {
+                    worst[2] = worst[2].max((f64::from(*y) - want).abs());
+                }
+            }
+            println!("{isa} {which:?}: {worst:?}");
+            assert!(
+                worst[0] <= 4.0 && worst[1] <= 60.0 && worst[2] <= 1e-9,
+                "{isa} {which:?}: {worst:?}"
+            );
         }
     }
 }

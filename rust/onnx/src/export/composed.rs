@@ -8,7 +8,6 @@ use super::Recording;
 use super::walk::{Step, Twin, source, used};
 use lamina_core::{Attr, Attrs, DType, Tensor, record};
 use std::collections::{HashMap, HashSet};
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 /// An op on its own inputs.
 struct Whole {
@@ -32,7 +31,7 @@ impl Whole {
 
 type Find = fn(&Nodes, &Step) -> Option<Whole>;
 
-const FINDS: &[Find] = &[global_pool, biased_convolution, linear, batch_norm, gelu];
+const FINDS: &[Find] = &[global_pool, biased_convolution, linear, batch_norm];
 
 /// The steps, with compositions as one step each.
 pub(super) fn compose(
@@ -126,13 +125,6 @@ impl Nodes {
         scalar.then(|| tensor.item().ok()).flatten()
     }
 
-    /// Of a product or sum of this name with `number` on the right, the left side.
-    fn with(&self, tensor: &Tensor, name: &str, number: f64) -> Option<&Tensor> {
-        let step = self.made(tensor, name)?;
-        let rounded = Tensor::scalar(tensor.dtype(), number).item().ok()?;
-        (self.number(&step.inputs[1])? == rounded).then_some(&step.inputs[0])
-    }
-
     /// The vector whose values input 1 of `step` holds along axis 1 of input 0.
     fn row(&self, step: &Step) -> Option<Tensor> {
         if !at_both_sizes(step, |inputs| is_row(inputs[1].shape(), inputs[0].shape())) {
@@ -153,10 +145,6 @@ impl Nodes {
             .ok()?
             .pop()
     }
-}
-
-fn same(a: &Tensor, b: &Tensor) -> bool {
-    a.id() == b.id() || (source(a).is_some() && source(a) == source(b))
 }
 
 /// Whether this holds of the step's inputs as they were recorded at either size.
@@ -266,25 +254,4 @@ fn batch_norm(nodes: &Nodes, step: &Step) -> Option<Whole> {
     let params = Attrs::new().with("eps", eps);
     let inputs = [x, weight, &bias, &mean, var];
     Some(Whole::new("batch_norm", params, &inputs))
-}
-
-/// x ((bell + 1) / 2), with bell = erf(x / sqrt 2) or
-/// tanh(sqrt(2/pi) (x + 0.044715 x³)).
-fn gelu(nodes: &Nodes, step: &Step) -> Option<Whole> {
-    let x = step.inputs.first().filter(|_| step.name == "mul")?;
-    let bell = nodes.with(nodes.with(&step.inputs[1], "mul", 0.5)?, "add", 1.0)?;
-    let approximate = if let Some(erf) = nodes.made(bell, "erf") {
-        same(nodes.with(&erf.inputs[0], "mul", FRAC_1_SQRT_2)?, x).then_some("none")
-    } else {
-        let tanh = nodes.made(bell, "tanh")?;
-        let inner = nodes.with(&tanh.inputs[0], "mul", FRAC_2_PI.sqrt())?;
-        let inner = nodes
-            .made(inner, "add")
-            .filter(|add| same(&add.inputs[0], x))?;
-        let cube = nodes.made(nodes.with(&inner.inputs[1], "mul", 0.044_715)?, "mul")?;
-        let square = nodes.made(&cube.inputs[0], "square")?;
-        (same(&cube.inputs[1], x) && same(&square.inputs[0], x)).then_some("tanh")
-    }?;
-    let params = Attrs::new().with("approximate", approximate);
-    Some(Whole::new("gelu", params, &[x]))
 }

@@ -5,7 +5,6 @@ use crate::op::{FLOATS, want_dtype};
 use crate::ops::{elementwise as e, inputs};
 use crate::{Attrs, Error, Result, Tensor, params};
 use lamina_kernels::Func;
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 params! {
     /// `none`, or `tanh` for the approximation.
@@ -27,20 +26,13 @@ fn with(f: fn(&Tensor, &Tensor) -> Result<Tensor>, x: &Tensor, number: f64) -> R
 /// (Hendrycks and Gimpel 2016).
 pub fn gelu(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
     let x = float(name, xs)?;
-    let bell = match Gelu::from_attrs(name, attrs)?.approximate.as_str() {
-        "none" => e::unary(Func::Erf, &with(e::mul, &x, FRAC_1_SQRT_2)?)?,
-        "tanh" => {
-            let cube = e::mul(&e::unary(Func::Square, &x)?, &x)?;
-            let inner = e::add(&x, &with(e::mul, &cube, 0.044_715)?)?;
-            e::unary(Func::Tanh, &with(e::mul, &inner, FRAC_2_PI.sqrt())?)?
-        }
-        other => {
-            return Err(Error::argument(format!(
-                "{name}: approximate='{other}' is not 'none' or 'tanh'"
-            )));
-        }
-    };
-    e::mul(&x, &with(e::mul, &with(e::add, &bell, 1.0)?, 0.5)?)
+    match Gelu::from_attrs(name, attrs)?.approximate.as_str() {
+        "none" => e::unary(Func::Gelu, &x),
+        "tanh" => e::unary(Func::GeluTanh, &x),
+        other => Err(Error::argument(format!(
+            "{name}: approximate='{other}' is not 'none' or 'tanh'"
+        ))),
+    }
 }
 
 /// x sigmoid(x).

@@ -5,6 +5,7 @@ use super::{Elementwise, record as r};
 use crate::op::{Gradient, Vjp};
 use crate::{Result, Tensor};
 use lamina_kernels::Func;
+use std::f64::consts::{FRAC_1_PI, FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) fn reads(func: Func) -> Gradient {
     const NONE: &[usize] = &[];
@@ -19,6 +20,8 @@ pub(super) fn reads(func: Func) -> Gradient {
         | Func::Sin
         | Func::Cos
         | Func::Erf
+        | Func::Gelu
+        | Func::GeluTanh
         | Func::LeakyRelu { .. }
         | Func::Clip { .. }
         | Func::PowConst { .. } => (&[0], NONE),
@@ -66,6 +69,7 @@ pub(super) fn vjp(op: &Elementwise, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>
 fn unary(func: Func, g: &Tensor, x: &Tensor, y: &Tensor) -> Result<Tensor> {
     let n = |number: f64| r::number_like(g, number);
     let zero = n(0.0);
+    let density = (0.5 * FRAC_1_PI).sqrt();
     match func {
         Func::Neg => r::neg(g),
         Func::Cast { .. } => r::cast(g, x.dtype()),
@@ -93,6 +97,24 @@ fn unary(func: Func, g: &Tensor, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         Func::Erf => {
             let bell = r::unary(Func::Exp, &r::neg(&r::unary(Func::Square, x)?)?)?;
             r::mul(&r::mul(g, &n(std::f64::consts::FRAC_2_SQRT_PI))?, &bell)
+        }
+        // (P(x) + x p(x)) g, with p the density e^(-x^2/2) / sqrt(2 pi)
+        Func::Gelu => {
+            let below = r::unary(Func::Erf, &r::mul(x, &n(FRAC_1_SQRT_2))?)?;
+            let below = r::add(&r::mul(&below, &n(0.5))?, &n(0.5))?;
+            let bell = r::mul(&r::unary(Func::Square, x)?, &n(-0.5))?;
+            let bell = r::mul(&r::unary(Func::Exp, &bell)?, &n(density))?;
+            r::mul(g, &r::add(&below, &r::mul(x, &bell)?)?)
+        }
+        // s (1 + x (1 - s) u') g, with s = sigmoid u,
+        // u = 2 sqrt(2/pi) (x + 0.044715 x^3)
+        Func::GeluTanh => {
+            let square = r::unary(Func::Square, x)?;
+            let scale = 2.0 * FRAC_2_PI.sqrt();
+            let line = |cubic: f64| r::add(&r::mul(&square, &n(cubic * scale))?, &n(scale));
+            let s = r::unary(Func::Sigmoid, &r::mul(x, &line(0.044_715)?)?)?;
+            let rest = r::mul(&r::mul(x, &r::sub(&n(1.0), &s)?)?, &line(3.0 * 0.044_715)?)?;
+            r::mul(g, &r::mul(&s, &r::add(&rest, &n(1.0))?)?)
         }
         Func::Relu => r::select(&r::compare(Func::Gt, y, &zero)?, g, &zero),
         Func::LeakyRelu { slope } => {

@@ -59,6 +59,7 @@ pub const fn name_of(func: Func) -> &'static str {
         Func::Tanh => "tanh",
         Func::Sigmoid => "sigmoid",
         Func::Erf => "erf",
+        Func::Gelu | Func::GeluTanh => "gelu",
         Func::Relu => "relu",
         Func::LeakyRelu { .. } => "leaky_relu",
         Func::Clip { .. } => "clip",
@@ -100,6 +101,8 @@ impl Op for Elementwise {
 
     fn params(&self) -> Attrs {
         match self.func {
+            Func::Gelu => Attrs::new().with("approximate", "none"),
+            Func::GeluTanh => Attrs::new().with("approximate", "tanh"),
             Func::LeakyRelu { slope } => Attrs::new().with("negative_slope", slope),
             Func::Clip { lo, hi } => Attrs::new().with("min", lo).with("max", hi),
             Func::PowConst { exponent } => Attrs::new().with("exponent", exponent),

@@ -165,6 +165,7 @@ fn float(instr: &Instr, a: &str, b: &str) -> String {
         Func::Clip { lo, hi } => format!("lam_clip({a}, {}, {})", n(lo), n(hi)),
         Func::PowConst { exponent } => format!("lam_pow({a}, {})", n(exponent)),
         Func::IsNan => format!("lam_is_nan({a})"),
+        Func::GeluTanh => format!("lam_gelu_tanh({a})"),
         other => format!("lam_{}({a})", super::name_of(other)),
     }
 }

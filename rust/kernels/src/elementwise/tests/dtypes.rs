@@ -112,11 +112,13 @@ integers! {
 #[test]
 fn f64_goes_through_the_standard_library() {
     let x: Vec<f64> = (0..600).map(|i| f64::from(i) * 0.02 - 6.0).collect();
-    let cases: [Case; 8] = [
+    let cases: [Case; 10] = [
         (Func::Exp, f64::exp),
         (Func::Tanh, f64::tanh),
         (Func::Sin, f64::sin),
         (Func::Erf, double::erf),
+        (Func::Gelu, double::gelu),
+        (Func::GeluTanh, double::gelu_tanh),
         (Func::Sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
         (Func::Square, |x| x * x),
         (Func::LeakyRelu { slope: 0.1 }, |x| {

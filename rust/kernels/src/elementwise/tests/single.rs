@@ -23,7 +23,7 @@ fn sign(x: f64) -> f64 {
     }
 }
 
-const UNARY: [Case1; 25] = [
+const UNARY: [Case1; 27] = [
     (Func::Neg, |x| -x, 0.0),
     (Func::Abs, f64::abs, 0.0),
     (Func::Sign, sign, 0.0),
@@ -41,6 +41,8 @@ const UNARY: [Case1; 25] = [
     (Func::Tanh, f64::tanh, 2.0),
     (Func::Sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 2.5),
     (Func::Erf, double::erf, 2.0),
+    (Func::Gelu, double::gelu, 40.0),
+    (Func::GeluTanh, double::gelu_tanh, 40.0),
     (Func::Relu, |x| if x < 0.0 { 0.0 } else { x }, 0.0),
     (Func::LeakyRelu { slope: 0.1 }, leaky, 0.5),
     (
@@ -198,6 +200,8 @@ fn zero_keeps_its_sign() {
         Func::Sin,
         Func::Tanh,
         Func::Erf,
+        Func::Gelu,
+        Func::GeluTanh,
         Func::Sqrt,
         Func::Floor,
     ] {
