@@ -87,8 +87,9 @@ def test_one_run_per_step(device):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_step_is_one_program_for_each_parameter(device, optimizer, monkeypatch):
-    task = Task(device, mlp, optimizer)
+def test_a_step_is_one_program_for_each_parameter(optimizer, monkeypatch):
+    # On a GPU there may be more: a shader binds eight buffers at most.
+    task = Task("cpu", mlp, optimizer)
     task.steps(2)
     plans = []
     monkeypatch.setattr(
@@ -98,11 +99,11 @@ def test_a_step_is_one_program_for_each_parameter(device, optimizer, monkeypatch
     task.optimizer.step()
     steps = plans[0].steps
     weights = [parameter.shape for parameter in task.net.parameters()]
-    programs = [step.shape for step in steps if step.op.startswith("fused[")][-len(weights) :]
+    programs = [tuple(step.shape) for step in steps if step.op.startswith("fused[")][-len(weights) :]
     assert sorted(programs) == sorted(weights)
     assert not any(step.op == "copy" for step in steps)
     # Gradients lie as their weights do.
-    products = {step.shape for step in steps if step.op == "matmul"}
+    products = {tuple(step.shape) for step in steps if step.op == "matmul"}
     assert products >= {shape for shape in weights if len(shape) == 2}
 
 

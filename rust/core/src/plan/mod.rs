@@ -245,7 +245,13 @@ fn assemble(
         let makes = slots_of(graph, placed, &part.nodes, &border, false);
         let device = part.device;
         let part = match device {
-            Device::Cpu => Part::Cpu(cpu::CpuPart::build(graph, placed, &part.nodes, &border)),
+            Device::Cpu => Part::Cpu(cpu::CpuPart::build(
+                graph,
+                placed,
+                donated,
+                &part.nodes,
+                &border,
+            )),
             Device::Gpu(_) => {
                 let roots = gpu::Roots {
                     graph,
