@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina._lamina import ArgumentError, Tensor
 from lamina.nn.module import Parameter
-from lamina.ops import sqrt, square
+from lamina.ops._record import many
 from lamina.optim.optimizer import Group, Optimizer
 
 
@@ -59,22 +59,23 @@ class Adam(Optimizer):
 
     def update(self, param: Parameter, gradient: Tensor, group: Group, state: dict[str, Any]) -> None:
         """One parameter's step."""
-        value, step = param.tensor, state["step"]
-        beta1, beta2 = group["betas"]
-        if group["weight_decay"] != 0.0:
-            if self.decoupled:
-                value = value * (1.0 - group["lr"] * group["weight_decay"])
-            else:
-                gradient = gradient + value * group["weight_decay"]
+        step, (beta1, beta2) = state["step"], group["betas"]
         mean = self.slot(state, "exp_avg", param)
         spread = self.slot(state, "exp_avg_sq", param)
-        new_mean = mean.tensor * beta1 + gradient * (1.0 - beta1)
-        new_spread = spread.tensor * beta2 + square(gradient) * (1.0 - beta2)
-        mean.update(new_mean)
-        spread.update(new_spread)
-        # sqrt(v') = sqrt(v) / sqrt(1 - beta2^t): the corrections are numbers.
-        root = sqrt(new_spread) * (1.0 / math.sqrt(1.0 - beta2**step))
-        param.update(value - new_mean * (group["lr"] / (1.0 - beta1**step)) / (root + group["eps"]))
+        # m' / (sqrt(v') + eps) with the corrections taken out, since they are numbers:
+        # sqrt(v') = sqrt(v) / root, so that root goes to the rate and to eps.
+        root = math.sqrt(1.0 - beta2**step)
+        rate = group["lr"] * root / (1.0 - beta1**step)
+        numbers = [beta1, 1.0 - beta1, beta2, 1.0 - beta2, rate, group["eps"] * root]
+        decay = "none"
+        if group["weight_decay"] != 0.0:
+            decay = "decoupled" if self.decoupled else "coupled"
+            numbers.append(
+                1.0 - group["lr"] * group["weight_decay"] if self.decoupled else group["weight_decay"]
+            )
+        new = many("adam_step", (param, gradient, mean, spread, *numbers), {"weight_decay": decay})
+        for cell, value in zip((param, mean, spread), new, strict=True):
+            cell.update(value)
 
 
 class AdamW(Adam):

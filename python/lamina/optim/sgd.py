@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina._lamina import ArgumentError, Tensor
 from lamina.nn.module import Parameter
+from lamina.ops._record import many, one
 from lamina.optim.optimizer import Group, Optimizer
 
 
@@ -61,14 +62,18 @@ class SGD(Optimizer):
 
     def update(self, param: Parameter, gradient: Tensor, group: Group, state: dict[str, Any]) -> None:
         """One parameter's step."""
-        value = param.tensor
-        if group["weight_decay"] != 0.0:
-            gradient = gradient + value * group["weight_decay"]
-        if group["momentum"] != 0.0:
-            velocity = self.slot(state, "momentum_buffer", param)
-            # PyTorch's first step takes the gradient whole.
-            weight = 1.0 if state["step"] == 1 else 1.0 - group["dampening"]
-            moved = velocity.tensor * group["momentum"] + gradient * weight
-            velocity.update(moved)
-            gradient = gradient + moved * group["momentum"] if group["nesterov"] else moved
-        param.update(value - gradient * group["lr"])
+        decay = [group["weight_decay"]] if group["weight_decay"] != 0.0 else []
+        form = {"weight_decay": bool(decay)}
+        if group["momentum"] == 0.0:
+            param.update(one("sgd_step", param, gradient, group["lr"], *decay, **form))
+            return
+        velocity = self.slot(state, "momentum_buffer", param)
+        # PyTorch's first step takes the gradient whole.
+        weight = 1.0 if state["step"] == 1 else 1.0 - group["dampening"]
+        new, moved = many(
+            "sgd_step",
+            (param, gradient, group["lr"], velocity, group["momentum"], weight, *decay),
+            {"momentum": True, "nesterov": group["nesterov"], **form},
+        )
+        param.update(new)
+        velocity.update(moved)

@@ -1,6 +1,7 @@
 //! Mutable cells: parameters, buffers, optimizer state.  A cell of fixed
 //! shape and dtype holds an immutable tensor; recording reads its present one.
 
+use crate::hash::IdSet;
 use crate::op::Meta;
 use crate::tensor::GradSlot;
 use crate::{Device, Error, Result, Tensor};
@@ -184,18 +185,14 @@ fn leaf(value: &Tensor, slot: &Arc<GradSlot>, requires_grad: bool) -> Result<Ten
 /// All cells whose value is pending, each once.
 pub(crate) fn pending_updates() -> Vec<PendingUpdate> {
     let mut pending = PENDING.lock();
-    let mut seen: Vec<*const Cell> = Vec::new();
+    let mut seen = IdSet::default();
     let mut cells = Vec::new();
     pending.retain(|weak| {
         let Some(cell) = weak.upgrade() else {
             return false;
         };
-        if seen.contains(&Arc::as_ptr(&cell)) {
-            return false;
-        }
-        let keep = cell.tensor().is_pending();
+        let keep = cell.tensor().is_pending() && seen.insert(Arc::as_ptr(&cell) as u64);
         if keep {
-            seen.push(Arc::as_ptr(&cell));
             cells.push(cell);
         }
         keep

@@ -21,7 +21,7 @@ impl Tensor {
 /// a constant of the plan.
 pub fn compile(placeholders: &[Tensor], outputs: &[Tensor]) -> Result<Compiled> {
     let capture = Capture::new(outputs.to_vec(), placeholders)?;
-    let graph = capture.graph(true)?;
+    let graph = capture.graph(true);
     Ok(Compiled {
         plan: Plan::build(graph, capture.leaves.len())?,
         inputs: placeholders.to_vec(),

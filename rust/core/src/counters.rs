@@ -27,6 +27,7 @@ pub fn snapshot() -> Vec<(&'static str, u64)> {
     .into_iter()
     .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))
     .collect();
+    all.push(("cpu_bytes", crate::memory::held() as u64));
     let gpu = lamina_gpu::counters();
     all.extend([
         ("pipelines", gpu.pipelines),

@@ -2,13 +2,14 @@
 //! run, and given back to the tensors.
 
 use crate::cell::{PendingUpdate, pending_updates};
+use crate::hash::{IdMap, IdSet};
 use crate::node::Node;
 use crate::op::Gradient;
 use crate::plan::{Failure, Plan, Watch, capture::Capture};
 use crate::tensor::{Inner, held_pending};
 use crate::{Error, Result, Storage, Tensor, Value};
 use parking_lot::Mutex;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -72,45 +73,34 @@ pub(crate) struct Job {
 }
 
 pub(crate) fn planned(targets: &[Tensor]) -> Result<Option<Job>> {
-    let mut wanted: Vec<Tensor> = targets.iter().filter(|t| t.is_pending()).cloned().collect();
-    if wanted.is_empty() {
+    let pending: Vec<Tensor> = targets.iter().filter(|t| t.is_pending()).cloned().collect();
+    if pending.is_empty() {
         return Ok(None);
     }
-    let mut capture = Capture::new(wanted.clone(), &[])?;
-    let updates = touched_updates(&capture, &wanted);
-    let mut donors: Vec<Option<Tensor>> = vec![None; wanted.len()];
-    for update in &updates {
-        let donor = update.donor.clone().filter(may_donate);
-        if let Some(at) = wanted.iter().position(|t| t.id() == update.value.id()) {
-            donors[at] = donor;
-        } else {
-            wanted.push(update.value.clone());
-            donors.push(donor);
-        }
-    }
-    let donated: HashSet<u64> = donors.iter().flatten().map(Tensor::id).collect();
-    if !donated.is_empty() {
-        for held in readers_of(&donated, &wanted) {
-            wanted.push(held);
-            donors.push(None);
-        }
-    }
-    for kept in kept_for_gradients(&capture, &wanted, targets) {
-        wanted.push(kept);
-        donors.push(None);
-    }
-    if wanted.len() > capture.targets.len() {
-        capture = Capture::new(wanted, &[])?;
-    }
-    capture.donors = donors
+    let mut capture = Capture::new(pending, &[])?;
+    let kept = kept_for_gradients(&capture, targets);
+    let updates = touched_updates(&capture);
+    capture.want(updates.iter().map(|u| u.value.clone()).collect())?;
+    let donors: Vec<(usize, &Tensor)> = updates
         .iter()
-        .map(|d| d.as_ref().and_then(|d| capture.leaf_index(d)))
+        .filter_map(|update| {
+            let donor = update.donor.as_ref().filter(|donor| may_donate(donor))?;
+            Some((capture.target_index(&update.value)?, donor))
+        })
         .collect();
-    let key = capture.key()?;
+    if !donors.is_empty() {
+        let donated: Vec<&Tensor> = donors.iter().map(|(_, donor)| *donor).collect();
+        capture.want(readers_of(&donated, &capture))?;
+    }
+    capture.want(kept)?;
+    for (target, donor) in donors {
+        capture.donors[target] = capture.leaf_index(donor);
+    }
+    let key = capture.key();
     let plan = match cached(key) {
         Some(plan) => plan,
         None => {
-            let plan = Arc::new(Plan::build(capture.graph(false)?, capture.leaves.len())?);
+            let plan = Arc::new(Plan::build(capture.graph(false), capture.leaves.len())?);
             remember(key, &plan);
             plan
         }
@@ -223,31 +213,22 @@ fn may_donate(donor: &Tensor) -> bool {
 }
 
 /// The pending cells whose recorded value shares a node with what is
-/// captured, or replaces a leaf of it.
-fn touched_updates(capture: &Capture, wanted: &[Tensor]) -> Vec<PendingUpdate> {
-    let pending = pending_updates();
-    if pending.is_empty() {
-        return pending;
-    }
-    let mut touched = Vec::new();
-    let mut known: HashMap<u64, bool> = HashMap::new();
-    for update in pending {
-        let asked = wanted.iter().any(|t| t.id() == update.value.id());
-        if asked || shares(&update.value, capture, &mut known) {
-            touched.push(update);
-        }
-    }
+/// captured.
+fn touched_updates(capture: &Capture) -> Vec<PendingUpdate> {
+    let mut known = IdMap::default();
+    let captured = |node: &Node| capture.node_index(node).is_some();
+    let mut touched = pending_updates();
+    touched.retain(|update| {
+        capture.target_index(&update.value).is_some()
+            || search(&update.value, &mut known, &captured, &|_| false)
+    });
     touched
-}
-
-fn shares(tensor: &Tensor, capture: &Capture, known: &mut HashMap<u64, bool>) -> bool {
-    search(tensor, known, &|node| capture.contains(node), &|_| false)
 }
 
 /// Whether the unrun graph of `tensor` has a node or a leaf of interest.
 fn search(
     tensor: &Tensor,
-    known: &mut HashMap<u64, bool>,
+    known: &mut IdMap<bool>,
     node_matters: &dyn Fn(&Node) -> bool,
     leaf_matters: &dyn Fn(u64) -> bool,
 ) -> bool {
@@ -256,7 +237,7 @@ fn search(
         Leave(Arc<Node>),
     }
     let mut stack = vec![Visit::Enter(tensor.clone())];
-    let holds = |t: &Tensor, known: &HashMap<u64, bool>| {
+    let holds = |t: &Tensor, known: &IdMap<bool>| {
         leaf_matters(t.id())
             || t.node_id()
                 .is_some_and(|id| t.is_pending() && known.get(&id) == Some(&true))
@@ -270,7 +251,11 @@ fn search(
                 if known.contains_key(&source.node.id) {
                     continue;
                 }
-                known.insert(source.node.id, node_matters(&source.node));
+                let matters = node_matters(&source.node);
+                known.insert(source.node.id, matters);
+                if matters {
+                    continue;
+                }
                 stack.push(Visit::Leave(source.node.clone()));
                 stack.extend(source.node.inputs.iter().cloned().map(Visit::Enter));
             }
@@ -285,27 +270,33 @@ fn search(
 }
 
 /// Held pending tensors that read a value about to be donated.
-fn readers_of(donated: &HashSet<u64>, wanted: &[Tensor]) -> Vec<Tensor> {
-    let mut known = HashMap::new();
-    held_pending()
-        .into_iter()
-        .filter(|t| !wanted.iter().any(|w| w.id() == t.id()))
-        .filter(|t| search(t, &mut known, &|_| false, &|id| donated.contains(&id)))
-        .collect()
+fn readers_of(donated: &[&Tensor], capture: &Capture) -> Vec<Tensor> {
+    let leaves: Vec<usize> = (donated.iter())
+        .filter_map(|donor| capture.leaf_index(donor))
+        .collect();
+    let depends = capture.depends(&leaves);
+    let donated: IdSet = donated.iter().map(|donor| donor.id()).collect();
+    let mut known = IdMap::default();
+    let mut held = held_pending();
+    held.retain(|tensor| {
+        let node = tensor.source().and_then(|s| capture.node_index(&s.node));
+        match node {
+            Some(node) => depends[node],
+            None => search(tensor, &mut known, &|_| false, &|id| donated.contains(&id)),
+        }
+    });
+    held
 }
 
 /// Values that a later `backward` from `targets` will read: computed once,
 /// kept on the tape.
-fn kept_for_gradients(capture: &Capture, wanted: &[Tensor], targets: &[Tensor]) -> Vec<Tensor> {
+fn kept_for_gradients(capture: &Capture, targets: &[Tensor]) -> Vec<Tensor> {
     if !targets.iter().any(Tensor::requires_grad) {
         return Vec::new();
     }
-    let have: HashSet<u64> = wanted.iter().map(Tensor::id).collect();
     let mut kept: Vec<Tensor> = Vec::new();
-    let mut seen = HashSet::new();
     for node in capture
-        .nodes
-        .iter()
+        .nodes()
         .filter(|n| n.requires_grad() && !n.is_differentiated())
     {
         let Gradient::Vjp { inputs, outputs } = node.op.op.gradient() else {
@@ -316,11 +307,7 @@ fn kept_for_gradients(capture: &Capture, wanted: &[Tensor], targets: &[Tensor]) 
             .iter()
             .filter(|&&i| i < node.metas.len())
             .map(|&i| Node::output(node, i));
-        for tensor in read_inputs.chain(read_outputs) {
-            if tensor.is_pending() && !have.contains(&tensor.id()) && seen.insert(tensor.id()) {
-                kept.push(tensor);
-            }
-        }
+        kept.extend(read_inputs.chain(read_outputs).filter(Tensor::is_pending));
     }
     kept
 }

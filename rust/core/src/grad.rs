@@ -1,11 +1,12 @@
 //! Gradients: walks recorded nodes backwards and records their gradients,
 //! graph to graph, each op's rule beside its forward.
 
+use crate::hash::{IdMap, IdSet};
 use crate::node::Node;
 use crate::op::Vjp;
 use crate::ops;
 use crate::{Error, Result, Tensor};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Nodes reachable from `roots` through tensors that require gradients, by
@@ -27,7 +28,7 @@ fn tape(roots: &[Tensor]) -> BTreeMap<u64, Arc<Node>> {
     nodes
 }
 
-fn add_into(sums: &mut HashMap<u64, Tensor>, id: u64, grad: Tensor) -> Result<()> {
+fn add_into(sums: &mut IdMap<Tensor>, id: u64, grad: Tensor) -> Result<()> {
     let sum = match sums.remove(&id) {
         Some(sum) => ops::elementwise::add(&sum, &grad)?,
         None => grad,
@@ -37,8 +38,8 @@ fn add_into(sums: &mut HashMap<u64, Tensor>, id: u64, grad: Tensor) -> Result<()
 }
 
 /// Which tensors lie on a path from `wanted` (all leaves when None).
-fn useful(nodes: &BTreeMap<u64, Arc<Node>>, wanted: Option<&HashSet<u64>>) -> HashSet<u64> {
-    let mut on_path = HashSet::new();
+fn useful(nodes: &BTreeMap<u64, Arc<Node>>, wanted: Option<&IdSet>) -> IdSet {
+    let mut on_path = IdSet::default();
     for node in nodes.values() {
         let reaches = node.inputs.iter().any(|t| match wanted {
             Some(ids) => {
@@ -54,14 +55,10 @@ fn useful(nodes: &BTreeMap<u64, Arc<Node>>, wanted: Option<&HashSet<u64>>) -> Ha
 }
 
 /// Sums of gradients by tensor id, for every tensor of the tape.
-fn sweep(
-    outputs: &[Tensor],
-    seeds: Vec<Tensor>,
-    wanted: Option<&HashSet<u64>>,
-) -> Result<HashMap<u64, Tensor>> {
+fn sweep(outputs: &[Tensor], seeds: Vec<Tensor>, wanted: Option<&IdSet>) -> Result<IdMap<Tensor>> {
     let nodes = tape(outputs);
     let on_path = useful(&nodes, wanted);
-    let mut sums: HashMap<u64, Tensor> = HashMap::new();
+    let mut sums: IdMap<Tensor> = IdMap::default();
     for (output, seed) in outputs.iter().zip(seeds) {
         add_into(&mut sums, output.id(), seed)?;
     }
@@ -148,7 +145,7 @@ pub fn backward(output: &Tensor, gradient: Option<&Tensor>) -> Result<()> {
 
 fn backward_into_slots(output: &Tensor, seed: Tensor) -> Result<()> {
     let nodes = tape(std::slice::from_ref(output));
-    let mut leaves: HashMap<u64, Tensor> = HashMap::new();
+    let mut leaves: IdMap<Tensor> = IdMap::default();
     for tensor in nodes.values().flat_map(|n| &n.inputs).chain([output]) {
         if tensor.requires_grad() && tensor.grad_slot().is_some() {
             leaves.insert(tensor.id(), tensor.clone());
@@ -190,7 +187,7 @@ pub fn grad(
             "grad: input {at} does not require gradients; set requires_grad=True before it is used"
         )));
     }
-    let wanted: HashSet<u64> = inputs.iter().map(Tensor::id).collect();
+    let wanted: IdSet = inputs.iter().map(Tensor::id).collect();
     let recording = crate::node::set_grad_enabled(create_graph);
     let sums = sweep(outputs, seeds, Some(&wanted));
     crate::node::set_grad_enabled(recording);

@@ -11,6 +11,7 @@ mod error;
 mod eval;
 pub mod files;
 mod grad;
+mod hash;
 pub mod interrupt;
 mod layout;
 pub mod memory;

@@ -70,6 +70,11 @@ fn machine_bytes() -> usize {
     }
 }
 
+/// Bytes of CPU memory taken from the system, those kept for reuse included.
+pub fn held() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
 /// Checks a request against the budget before any memory is taken.
 pub fn check_budget(bytes: usize) -> Result<()> {
     let live = LIVE.load(Ordering::Relaxed);

@@ -4,7 +4,7 @@
 
 use crate::call::{CpuCall, GpuCall};
 use crate::{Attrs, DType, Error, Layout, Result, Shape, Tensor};
-use lamina_kernels::Func;
+use lamina_kernels::{Chain, Func};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
@@ -44,6 +44,8 @@ pub enum Class<'a> {
     /// One output element from the same element of each broadcast input.
     /// Fuses with its like and into the tail of a [`Class::Product`].
     Elementwise(Func),
+    /// Several elementwise functions: the planner takes it apart.
+    Program(&'a dyn ProgramRule),
     /// The output is a view of input 0: no kernel runs.
     View(&'a dyn ViewRule),
     /// Moves elements without computing on them: every dtype as it is.
@@ -55,6 +57,13 @@ pub enum Class<'a> {
     /// Any other kernel, whose values the planner must not fold, merge or
     /// drop (run-time ops that may have a state of their own).
     Opaque,
+}
+
+pub trait ProgramRule {
+    /// From the op's inputs, all of this dtype, to its outputs.  Every
+    /// instruction has an operand of the outputs' shape, and every output an
+    /// instruction of its own.
+    fn program(&self, dtype: DType) -> Chain;
 }
 
 pub trait ViewRule {
@@ -204,6 +213,11 @@ pub fn view_is_not_run(op: &dyn Op) -> Error {
         "{} is a view: the planner gives it no kernel",
         op.name()
     ))
+}
+
+/// For elementwise programs, which the planner takes apart.
+pub fn program_is_not_run(op: &dyn Op) -> Error {
+    Error::internal(format!("{} runs as its instructions", op.name()))
 }
 
 /// The number of inputs, checked.

@@ -1,10 +1,10 @@
 //! The tensor: an immutable value, computed or still a recorded node.
 
+use crate::hash::IdMap;
 use crate::node::{Node, Source};
 use crate::op::{Meta, OpRef};
 use crate::{DType, Device, Error, Result, Value, eval};
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock, Weak};
 
@@ -57,7 +57,7 @@ impl GradSlot {
 }
 
 /// Recorded tensors with holders outside the graph.
-static HELD: LazyLock<Mutex<HashMap<u64, Weak<Inner>>>> = LazyLock::new(Mutex::default);
+static HELD: LazyLock<Mutex<IdMap<Weak<Inner>>>> = LazyLock::new(Mutex::default);
 
 /// A holder outside the recorded graph: a Python object, a gradient slot.
 /// What it holds is computed before a value it reads is donated.

@@ -15,6 +15,7 @@ pub mod gather;
 pub mod iota;
 pub mod layer_norm;
 pub mod matmul;
+pub mod optimizer;
 pub mod pad;
 pub mod padding;
 pub mod pool2d;

@@ -180,6 +180,16 @@ impl Permute {
         Ok(order)
     }
 
+    /// Whether it swaps the last two of `rank` axes and nothing else.
+    pub fn swaps_last(&self, rank: usize) -> bool {
+        let mut order: Vec<usize> = (0..rank).collect();
+        if rank < 2 {
+            return false;
+        }
+        order.swap(rank - 1, rank - 2);
+        self.order(rank).is_ok_and(|own| own == order)
+    }
+
     fn shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         Ok(self
             .order(input.len())?
@@ -460,10 +470,14 @@ pub fn permute(x: &Tensor, order: &[usize]) -> Result<Tensor> {
 
 /// The last two axes swapped.
 pub fn transpose_last(x: &Tensor) -> Result<Tensor> {
-    let rank = x.rank();
-    let mut order: Vec<usize> = (0..rank).collect();
-    order.swap(rank - 1, rank - 2);
-    permute(x, &order)
+    record_one(&swap_last(x.rank()), std::slice::from_ref(x))
+}
+
+/// The op that swaps the last two of `rank` axes.
+pub fn swap_last(rank: usize) -> OpRef {
+    let mut dims: Vec<i64> = (0..rank as i64).collect();
+    dims.swap(rank - 1, rank - 2);
+    OpRef::new(Permute { dims: Some(dims) })
 }
 
 pub fn expand(x: &Tensor, shape: &[usize]) -> Result<Tensor> {

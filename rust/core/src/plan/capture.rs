@@ -1,165 +1,205 @@
 //! From recorded tensors to the planner's graph and its key.
 
 use super::graph::{Graph, Id, InputDef, Node, Origin, OutputDef, Work};
+use crate::hash::{Fingerprint, IdMap};
 use crate::node::Node as Recorded;
 use crate::{Error, Result, Storage, Tensor};
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// What is to be computed: recorded nodes in order, what they read from
 /// outside, and the results wanted.
 pub(crate) struct Capture {
-    pub(crate) nodes: Vec<Arc<Recorded>>,
+    nodes: Vec<Captured>,
     pub(crate) leaves: Vec<Tensor>,
     /// The first of the leaves, which stay inputs when constants are folded.
     stops: usize,
     pub(crate) targets: Vec<Tensor>,
     /// For each target, the leaf whose storage it may reuse.
     pub(crate) donors: Vec<Option<usize>>,
-    /// By tensor id: the node that makes it and which output it is.
-    made_by: HashMap<u64, (u64, usize)>,
-    node_at: HashMap<u64, usize>,
-    leaf_at: HashMap<u64, usize>,
+    /// Where each target comes from.
+    made: Vec<Place>,
+    /// Where the inputs of all nodes come from.
+    read: Vec<Place>,
+    /// By id: positions of nodes, leaves and targets.
+    node_at: IdMap<usize>,
+    leaf_at: IdMap<usize>,
+    target_at: IdMap<usize>,
 }
 
+struct Captured {
+    node: Arc<Recorded>,
+    /// Where its inputs begin in `read`.
+    first: usize,
+}
+
+#[derive(Clone, Copy)]
 enum Place {
     Leaf(usize),
-    Output(usize, usize),
+    /// The node's id, and which of its outputs.
+    Output(u64, usize),
 }
 
 impl Capture {
     /// Walks from `targets` to computed values, or to `stops` (placeholders).
     pub(crate) fn new(targets: Vec<Tensor>, stops: &[Tensor]) -> Result<Capture> {
-        let mut leaf_at: HashMap<u64, usize> =
-            stops.iter().enumerate().map(|(i, t)| (t.id(), i)).collect();
-        let mut leaves = stops.to_vec();
-        let mut made_by = HashMap::new();
-        let mut found: BTreeMap<u64, Arc<Recorded>> = BTreeMap::new();
-        let mut pending: Vec<Tensor> = targets.iter().rev().cloned().collect();
-        while let Some(tensor) = pending.pop() {
-            if leaf_at.contains_key(&tensor.id()) || made_by.contains_key(&tensor.id()) {
+        let mut capture = Capture {
+            nodes: Vec::new(),
+            leaves: stops.to_vec(),
+            stops: stops.len(),
+            targets: Vec::new(),
+            donors: Vec::new(),
+            made: Vec::new(),
+            read: Vec::new(),
+            node_at: IdMap::default(),
+            leaf_at: stops.iter().enumerate().map(|(i, t)| (t.id(), i)).collect(),
+            target_at: IdMap::default(),
+        };
+        capture.want(targets)?;
+        Ok(capture)
+    }
+
+    /// More targets; those that are targets already change nothing.
+    pub(crate) fn want(&mut self, targets: Vec<Tensor>) -> Result<()> {
+        let known = self.nodes.len();
+        for target in targets {
+            if self.target_at.contains_key(&target.id()) {
                 continue;
             }
-            let state = tensor.0.state.lock();
-            match (&state.value, &state.source, &state.lost) {
-                (Some(_), _, _) => {
-                    drop(state);
-                    leaf_at.insert(tensor.id(), leaves.len());
-                    leaves.push(tensor);
-                }
-                (None, Some(source), _) => {
-                    let node = source.node.clone();
-                    made_by.insert(tensor.id(), (node.id, source.output));
-                    drop(state);
-                    if let std::collections::btree_map::Entry::Vacant(slot) = found.entry(node.id) {
-                        pending.extend(node.inputs.iter().cloned());
-                        slot.insert(node);
-                    }
-                }
-                (None, None, Some(why)) => return Err(Error::lost(why.clone())),
-                (None, None, None) => {
-                    return Err(Error::argument(
-                        "a model input has no value: it can be run only through its model",
-                    ));
-                }
+            self.target_at.insert(target.id(), self.targets.len());
+            let place = self.reach(&target)?;
+            self.made.push(place);
+            self.targets.push(target);
+            self.donors.push(None);
+        }
+        let mut at = known;
+        while let Some(captured) = self.nodes.get_mut(at) {
+            captured.first = self.read.len();
+            let node = captured.node.clone();
+            for input in &node.inputs {
+                let place = self.reach(input)?;
+                self.read.push(place);
+            }
+            at += 1;
+        }
+        if at > known {
+            self.nodes.sort_unstable_by_key(|captured| captured.node.id);
+            for (at, captured) in self.nodes.iter().enumerate() {
+                self.node_at.insert(captured.node.id, at);
             }
         }
-        let nodes: Vec<Arc<Recorded>> = found.into_values().collect();
-        let node_at = nodes.iter().enumerate().map(|(i, n)| (n.id, i)).collect();
-        let donors = vec![None; targets.len()];
-        Ok(Capture {
-            nodes,
-            leaves,
-            stops: stops.len(),
-            targets,
-            donors,
-            made_by,
-            node_at,
-            leaf_at,
-        })
+        Ok(())
+    }
+
+    /// Where a tensor comes from, which is part of the capture from now on.
+    fn reach(&mut self, tensor: &Tensor) -> Result<Place> {
+        if let Some(&leaf) = self.leaf_at.get(&tensor.id()) {
+            return Ok(Place::Leaf(leaf));
+        }
+        let state = tensor.0.state.lock();
+        match (&state.value, &state.source, &state.lost) {
+            (Some(_), _, _) => {
+                drop(state);
+                let leaf = self.leaves.len();
+                self.leaf_at.insert(tensor.id(), leaf);
+                self.leaves.push(tensor.clone());
+                Ok(Place::Leaf(leaf))
+            }
+            (None, Some(source), _) => {
+                let (nodes, node) = (&mut self.nodes, &source.node);
+                self.node_at.entry(node.id).or_insert_with(|| {
+                    nodes.push(Captured {
+                        node: node.clone(),
+                        first: 0,
+                    });
+                    nodes.len() - 1
+                });
+                Ok(Place::Output(node.id, source.output))
+            }
+            (None, None, Some(why)) => Err(Error::lost(why.clone())),
+            (None, None, None) => Err(Error::argument(
+                "a model input has no value: it can be run only through its model",
+            )),
+        }
+    }
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<Recorded>> {
+        self.nodes.iter().map(|captured| &captured.node)
     }
 
     pub(crate) fn leaf_index(&self, tensor: &Tensor) -> Option<usize> {
         self.leaf_at.get(&tensor.id()).copied()
     }
 
-    pub(crate) fn contains(&self, node: &Recorded) -> bool {
-        self.node_at.contains_key(&node.id)
+    pub(crate) fn target_index(&self, tensor: &Tensor) -> Option<usize> {
+        self.target_at.get(&tensor.id()).copied()
     }
 
-    fn place(&self, tensor: &Tensor) -> Result<Place> {
-        if let Some(&leaf) = self.leaf_at.get(&tensor.id()) {
-            return Ok(Place::Leaf(leaf));
+    pub(crate) fn node_index(&self, node: &Recorded) -> Option<usize> {
+        self.node_at.get(&node.id).copied()
+    }
+
+    fn read_by(&self, at: usize) -> &[Place] {
+        let Captured { node, first } = &self.nodes[at];
+        &self.read[*first..first + node.inputs.len()]
+    }
+
+    /// For each node, whether it depends on one of `leaves`.
+    pub(crate) fn depends(&self, leaves: &[usize]) -> Vec<bool> {
+        let mut depends = vec![false; self.nodes.len()];
+        for at in 0..self.nodes.len() {
+            depends[at] = self.read_by(at).iter().any(|place| match place {
+                Place::Leaf(leaf) => leaves.contains(leaf),
+                Place::Output(id, _) => self.node_at.get(id).is_some_and(|&node| depends[node]),
+            });
         }
-        let found = self
-            .made_by
-            .get(&tensor.id())
-            .and_then(|(id, output)| Some((*self.node_at.get(id)?, *output)));
-        let (node, output) =
-            found.ok_or_else(|| Error::internal("a captured tensor is outside the graph"))?;
-        Ok(Place::Output(node, output))
+        depends
     }
 
     /// 128 bits of structure: ops and parameters, edges, what the leaves are,
     /// what is wanted and what may be donated.
-    pub(crate) fn key(&self) -> Result<u128> {
-        let mut low = DefaultHasher::new();
-        let mut high = DefaultHasher::new();
-        0x6c61_6d69_6e61_u64.hash(&mut high);
-        let mut put = |x: u64| {
-            low.write_u64(x);
-            high.write_u64(x);
-        };
+    pub(crate) fn key(&self) -> u128 {
+        let mut key = Fingerprint::new();
         for leaf in &self.leaves {
-            put(leaf.dtype() as u64);
-            put(device_code(leaf.device()));
-            match leaf.value_now() {
+            key.put(leaf.dtype() as u64);
+            key.put(device_code(leaf.device()));
+            match &leaf.0.state.lock().value {
                 Some(value) => {
-                    put(u64::from(
+                    key.put(u64::from(
                         matches!(value.storage, Storage::Inline(_)) || leaf.is_host_scalar(),
                     ));
-                    put(value.layout.shape.len() as u64);
+                    key.put(value.layout.shape.len() as u64);
                     for (&n, &stride) in value.layout.shape.iter().zip(&value.layout.strides) {
-                        put(n as u64);
-                        put(stride as u64);
+                        key.put(n as u64);
+                        key.put(stride as u64);
                     }
                 }
-                None => leaf.shape().iter().for_each(|&n| put(n as u64)),
+                None => leaf.shape().iter().for_each(|&n| key.put(n as u64)),
             }
         }
-        let mut put_place = |tensor: &Tensor| -> Result<()> {
-            match self.place(tensor)? {
-                Place::Leaf(i) => put((i as u64) << 1),
-                Place::Output(node, output) => {
-                    put(((node as u64) << 9) | ((output as u64) << 1) | 1);
+        for place in self.read.iter().chain(&self.made) {
+            key.put(match *place {
+                Place::Leaf(leaf) => (leaf as u64) << 1,
+                Place::Output(id, output) => {
+                    let node = self.node_at.get(&id).map_or(0, |&at| at as u64);
+                    (node << 9) | ((output as u64) << 1) | 1
                 }
-            }
-            Ok(())
-        };
-        for node in &self.nodes {
-            for input in &node.inputs {
-                put_place(input)?;
-            }
+            });
         }
-        for target in &self.targets {
-            put_place(target)?;
-        }
-        for node in &self.nodes {
-            put(node.op.key);
-            put(node.inputs.len() as u64);
-            put(device_code(node.device));
+        for Captured { node, first } in &self.nodes {
+            key.put(node.op.key);
+            key.put(((*first as u64) << 32) | node.inputs.len() as u64);
+            key.put(device_code(node.device));
         }
         for donor in &self.donors {
-            put(donor.map_or(u64::MAX, |d| d as u64));
+            key.put(donor.map_or(u64::MAX, |d| d as u64));
         }
-        put(self.targets.len() as u64);
-        Ok((u128::from(high.finish()) << 64) | u128::from(low.finish()))
+        key.put(self.targets.len() as u64);
+        key.finish()
     }
 
     /// The planner's graph.  With `fold`, leaves marked constant are part of
     /// it (a loaded model's weights); else every leaf is an input.
-    pub(crate) fn graph(&self, fold: bool) -> Result<Graph> {
+    pub(crate) fn graph(&self, fold: bool) -> Graph {
         let mut graph = Graph::default();
         let mut leaf_ids: Vec<Id> = Vec::with_capacity(self.leaves.len());
         for (index, leaf) in self.leaves.iter().enumerate() {
@@ -178,17 +218,14 @@ impl Capture {
             leaf_ids.push(graph.add_value(leaf.meta().clone(), leaf.device(), origin));
         }
         let mut output_ids: Vec<Vec<Id>> = Vec::with_capacity(self.nodes.len());
-        for node in &self.nodes {
-            let inputs = node
-                .inputs
-                .iter()
-                .map(|t| {
-                    Ok(match self.place(t)? {
-                        Place::Leaf(i) => leaf_ids[i],
-                        Place::Output(n, o) => output_ids[n][o],
-                    })
-                })
-                .collect::<Result<Vec<Id>>>()?;
+        let value = |place: &Place, outputs: &[Vec<Id>]| match *place {
+            Place::Leaf(leaf) => leaf_ids[leaf],
+            Place::Output(id, output) => outputs[self.node_at[&id]][output],
+        };
+        for (at, Captured { node, .. }) in self.nodes.iter().enumerate() {
+            let inputs = (self.read_by(at).iter())
+                .map(|place| value(place, &output_ids))
+                .collect();
             let outputs: Vec<Id> = node
                 .metas
                 .iter()
@@ -204,17 +241,13 @@ impl Capture {
                 site: node.site.clone(),
             });
         }
-        for (target, donor) in self.targets.iter().zip(&self.donors) {
-            let value = match self.place(target)? {
-                Place::Leaf(i) => leaf_ids[i],
-                Place::Output(n, o) => output_ids[n][o],
-            };
+        for (place, donor) in self.made.iter().zip(&self.donors) {
             graph.outputs.push(OutputDef {
-                value,
+                value: value(place, &output_ids),
                 donor: donor.map(|d| leaf_ids[d]),
             });
         }
-        Ok(graph)
+        graph
     }
 }
 

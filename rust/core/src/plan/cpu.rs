@@ -1,6 +1,7 @@
 //! A part of a plan that runs on the CPU: steps on an arena.
 
 use super::Failure;
+use super::donate::Donated;
 use super::graph::{Graph, Id, Work};
 use super::layout::Placed;
 use super::memory::{self, Need};
@@ -54,7 +55,13 @@ pub struct CpuPart {
 pub type Border = HashMap<Id, usize>;
 
 impl CpuPart {
-    pub fn build(graph: &Graph, placed: &[Placed], nodes: &[usize], border: &Border) -> CpuPart {
+    pub fn build(
+        graph: &Graph,
+        placed: &[Placed],
+        donated: &Donated,
+        nodes: &[usize],
+        border: &Border,
+    ) -> CpuPart {
         let mut needs: Vec<Need> = Vec::new();
         let mut need_of: HashMap<Id, usize> = HashMap::new();
         let mut in_place: HashMap<Id, Id> = HashMap::new();
@@ -109,18 +116,24 @@ impl CpuPart {
                 let own = node.tail.as_ref().map_or(node.inputs.len(), |t| t.first);
                 let chain = matches!(node.work, Work::Chain(_));
                 let spread = |slot: usize| (chain || slot >= own).then_some(shape);
+                let inputs: Vec<Arg> = (node.inputs.iter().enumerate())
+                    .map(|(slot, &id)| arg(id, spread(slot)))
+                    .collect();
+                let over: Vec<Option<usize>> = (node.outputs.iter())
+                    .map(|&id| {
+                        let own = in_place.get(&id).or_else(|| donated.donor_of.get(&id))?;
+                        node.inputs.iter().position(|&id| placed[id].root == *own)
+                    })
+                    .collect();
                 Step {
                     kernel: match &node.work {
                         Work::Op(op) => Kernel::Op(op.clone()),
-                        Work::Chain(chain) => Kernel::Chain(elementwise::Prepared::new(chain)),
+                        Work::Chain(chain) => {
+                            Kernel::Chain(elementwise::Prepared::over(chain, &over))
+                        }
                     },
                     name: node.name(),
-                    inputs: node
-                        .inputs
-                        .iter()
-                        .enumerate()
-                        .map(|(slot, &id)| arg(id, spread(slot)))
-                        .collect(),
+                    inputs,
                     outputs: node.outputs.iter().map(|&id| arg(id, None)).collect(),
                     tail: node
                         .tail

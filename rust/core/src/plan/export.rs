@@ -31,7 +31,7 @@ pub fn export(inputs: &Named, outputs: &Named, portable: bool) -> Result<Program
 
 fn compile(leaves: &[Tensor], outputs: &[Tensor], caps: Option<&Caps>) -> Result<Plan> {
     let capture = Capture::new(outputs.to_vec(), leaves)?;
-    Plan::build_for(capture.graph(true)?, capture.leaves.len(), caps)
+    Plan::build_for(capture.graph(true), capture.leaves.len(), caps)
 }
 
 fn check(inputs: &Named, outputs: &Named) -> Result<()> {

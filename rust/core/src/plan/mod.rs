@@ -20,8 +20,10 @@ mod inverted_residual;
 mod layout;
 mod leading;
 mod memory;
+mod program;
 mod run;
 mod schedule;
+mod transposed;
 mod widen;
 
 use crate::{DType, Device, Error, Layout, Result, Value, counters};
@@ -76,12 +78,14 @@ impl Plan {
     /// As [`Plan::build`], with GPU kernels picked for `caps` rather than for
     /// what the adapter has.
     fn build_for(mut graph: Graph, inputs: usize, caps: Option<&lamina_gpu::Caps>) -> Result<Plan> {
+        program::program(&mut graph);
         dead::dead(&mut graph);
         // Before folding: half-precision weights are widened once.
         widen::widen(&mut graph);
         fold::fold(&mut graph)?;
         affine::affine(&mut graph)?;
         cse::cse(&mut graph);
+        transposed::transposed(&mut graph);
         let mut fallbacks = fuse::place(&mut graph);
         fuse::fuse(&mut graph);
         epilogue::epilogue(&mut graph);
@@ -143,7 +147,8 @@ pub(crate) fn missing_on_gpu(
     outputs: &[crate::Tensor],
     caps: &lamina_gpu::Caps,
 ) -> Result<Option<String>> {
-    let mut graph = capture::Capture::new(outputs.to_vec(), inputs)?.graph(false)?;
+    let mut graph = capture::Capture::new(outputs.to_vec(), inputs)?.graph(false);
+    program::program(&mut graph);
     dead::dead(&mut graph);
     widen::widen(&mut graph);
     for node in &graph.nodes {
@@ -243,7 +248,13 @@ fn assemble(
         let makes = slots_of(graph, placed, &part.nodes, &border, false);
         let device = part.device;
         let part = match device {
-            Device::Cpu => Part::Cpu(cpu::CpuPart::build(graph, placed, &part.nodes, &border)),
+            Device::Cpu => Part::Cpu(cpu::CpuPart::build(
+                graph,
+                placed,
+                donated,
+                &part.nodes,
+                &border,
+            )),
             Device::Gpu(_) => {
                 let roots = gpu::Roots {
                     graph,

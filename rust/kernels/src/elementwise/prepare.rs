@@ -62,6 +62,17 @@ impl Prepared {
     /// and every instruction's function takes its dtype
     /// ([`Func::takes`]).
     pub fn new(chain: &Chain) -> Prepared {
+        Prepared::with(chain, None)
+    }
+
+    /// As [`Prepared::new`] where it is known which input each output lies
+    /// over: it overlaps no other, and is written as soon as that one is read.
+    pub fn over(chain: &Chain, over: &[Option<usize>]) -> Prepared {
+        assert_eq!(over.len(), chain.outputs.len());
+        Prepared::with(chain, Some(over))
+    }
+
+    fn with(chain: &Chain, over: Option<&[Option<usize>]>) -> Prepared {
         for instr in &chain.instrs {
             assert!(
                 instr.func.takes(instr.dtype),
@@ -70,7 +81,7 @@ impl Prepared {
                 instr.dtype
             );
         }
-        let mut allocator = Allocator::new(chain);
+        let mut allocator = Allocator::new(chain, over);
         let steps = (0..chain.instrs.len()).map(|j| allocator.step(j)).collect();
         let count = chain.inputs.len();
         let outputs: Vec<DType> = chain.outputs.iter().map(|r| chain.dtype_of(*r)).collect();
@@ -135,8 +146,9 @@ struct Allocator<'a> {
     /// Of each value: the last instruction that reads it (`usize::MAX` for
     /// what is stored at the end).
     last_use: Vec<usize>,
-    /// From this instruction on no input is read any more.
-    inputs_done: usize,
+    /// Of each output: from this instruction on no input is read any more
+    /// that may lie there.
+    writable: Vec<usize>,
     places: Vec<Place>,
     free: Vec<usize>,
     slots: usize,
@@ -145,7 +157,7 @@ struct Allocator<'a> {
 }
 
 impl<'a> Allocator<'a> {
-    fn new(chain: &'a Chain) -> Self {
+    fn new(chain: &'a Chain, over: Option<&[Option<usize>]>) -> Self {
         let inputs = chain.inputs.len();
         let mut last_use = vec![0; inputs + chain.instrs.len()];
         for (j, instr) in chain.instrs.iter().enumerate() {
@@ -153,20 +165,21 @@ impl<'a> Allocator<'a> {
                 last_use[usize::from(*arg)] = j;
             }
         }
-        let inputs_done = (0..inputs)
-            .map(|i| {
-                if chain.outputs.contains(&(i as u16)) {
-                    usize::MAX
-                } else {
-                    last_use[i]
-                }
-            })
-            .max()
-            .unwrap_or(0);
+        let done = |i: usize| {
+            if chain.outputs.contains(&(i as u16)) {
+                usize::MAX
+            } else {
+                last_use[i]
+            }
+        };
+        let writable = match over {
+            Some(over) => over.iter().map(|o| o.map_or(0, done)).collect(),
+            None => vec![(0..inputs).map(done).max().unwrap_or(0); chain.outputs.len()],
+        };
         Allocator {
             chain,
             last_use,
-            inputs_done,
+            writable,
             places: (0..inputs).map(Place::Input).collect(),
             free: Vec::new(),
             slots: inputs,
@@ -214,7 +227,7 @@ impl<'a> Allocator<'a> {
         let outputs = &self.chain.outputs;
         let output = outputs.iter().position(|r| usize::from(*r) == value);
         if let Some(k) = output {
-            if register(dtype) == dtype && j >= self.inputs_done {
+            if register(dtype) == dtype && j >= self.writable[k] {
                 self.direct.push(k);
                 return Place::Output(k);
             }

@@ -5,6 +5,7 @@ mod index;
 mod make;
 mod moves;
 mod network;
+mod optimizer;
 mod order;
 mod product;
 mod random;
@@ -24,6 +25,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     make::entries,
     moves::entries,
     network::entries,
+    optimizer::entries,
     order::entries,
     product::entries,
     random::entries,

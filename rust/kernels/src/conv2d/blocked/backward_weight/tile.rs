@@ -10,7 +10,7 @@ use crate::simd::{Kernel, Simd};
 pub(super) const fn sources(isa: Isa) -> usize {
     match isa {
         Isa::Portable => 2,
-        Isa::Avx2 => 6,
+        Isa::Avx2 | Isa::Neon => 6,
         Isa::Avx512 => 8,
     }
 }
