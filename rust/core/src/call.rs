@@ -7,6 +7,21 @@ use lamina_kernels::{Chain, Element, elementwise};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+/// Packings of what comes from outside are kept up to this size, in bytes:
+/// they take as much memory again.
+const MOST_KEPT: usize = 64 << 20;
+
+/// Which packings of an operand are kept with its storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    Never,
+    /// Those that are asked for again: of what comes from outside, weights
+    /// come back and images do not.
+    Again,
+    /// All: of a plan's constants.
+    Always,
+}
+
 /// One operand of a CPU kernel: memory and where in it the elements lie.
 #[derive(Clone)]
 pub struct CpuOperand<'a> {
@@ -16,8 +31,8 @@ pub struct CpuOperand<'a> {
     pub(crate) base: *mut u8,
     /// Bytes readable from `base`.
     pub(crate) bytes: usize,
-    /// Where packings of this operand can be kept: constants and leaves.
-    pub(crate) owner: Option<&'a Arc<CpuBuffer>>,
+    /// Where packings of this operand can be kept, and which are.
+    pub(crate) owner: Option<(&'a Arc<CpuBuffer>, Keeps)>,
     pub(crate) life: PhantomData<&'a [u8]>,
 }
 
@@ -121,54 +136,46 @@ impl<'a> CpuCall<'a> {
         Ok(unsafe { std::slice::from_raw_parts_mut(operand.first().cast::<T>(), len) })
     }
 
-    /// Input `index` packed by `pack`: kept with its storage where it has one
-    /// that stays (weights), made for this call otherwise.
-    pub fn packed<T: std::any::Any + Send + Sync>(
-        &self,
-        index: usize,
-        format: &'static str,
-        pack: impl FnOnce() -> T,
-    ) -> Arc<T> {
-        self.packed_as(index, format, 0, pack)
-    }
-
-    /// As [`CpuCall::packed`], for packings that differ in more than their
-    /// format: `key` tells them apart.
-    pub fn packed_as<T: std::any::Any + Send + Sync>(
+    /// Input `index` packed by `pack`, if the packing is kept with its storage
+    /// (weights); none where a kernel had better take the operand as it lies.
+    /// `key` tells packings of one format apart.
+    pub fn kept<T: std::any::Any + Send + Sync>(
         &self,
         index: usize,
         format: &'static str,
         key: u64,
         pack: impl FnOnce() -> T,
-    ) -> Arc<T> {
+    ) -> Option<Arc<T>> {
         let operand = &self.inputs[index];
-        match operand.owner {
-            Some(owner) => {
-                let layout = operand.layout;
-                let sizes = layout
-                    .shape
-                    .iter()
-                    .map(|&n| n as isize)
-                    .chain(layout.strides.iter().copied())
-                    .chain([key as isize])
-                    .collect();
-                owner.packed(
-                    PackKey {
-                        format,
-                        offset: layout.offset,
-                        sizes,
-                    },
-                    pack,
-                )
-            }
-            None => Arc::new(pack()),
-        }
+        let (owner, keeps) = operand.owner?;
+        let layout = operand.layout;
+        let sizes = layout
+            .shape
+            .iter()
+            .map(|&n| n as isize)
+            .chain(layout.strides.iter().copied())
+            .chain([key as isize])
+            .collect();
+        let key = PackKey {
+            format,
+            offset: layout.offset,
+            sizes,
+        };
+        let small = owner.len() <= MOST_KEPT;
+        let kept = keeps == Keeps::Always || (small && owner.asked_before(&key));
+        kept.then(|| owner.packed(key, pack))
     }
 
-    /// Whether input `index` is the same at every run of its plan, so that
-    /// packings of it are made once.
-    pub fn is_constant(&self, index: usize) -> bool {
-        self.inputs[index].owner.is_some()
+    /// As [`CpuCall::kept`], made for this call alone where it is not kept.
+    pub fn packed<T: std::any::Any + Send + Sync>(
+        &self,
+        index: usize,
+        format: &'static str,
+        key: u64,
+        pack: impl Fn() -> T,
+    ) -> Arc<T> {
+        self.kept(index, format, key, &pack)
+            .unwrap_or_else(|| Arc::new(pack()))
     }
 
     /// Runs `body` with the fused tail as the kernels take it: called with

@@ -93,8 +93,11 @@ pub struct CpuBuffer {
     ptr: NonNull<u8>,
     bytes: usize,
     owner: Owner,
-    packed: Mutex<Vec<(PackKey, Arc<dyn Any + Send + Sync>)>>,
+    /// Packings by key; none yet where one was asked for once.
+    packed: Mutex<Vec<(PackKey, Option<Packing>)>>,
 }
+
+type Packing = Arc<dyn Any + Send + Sync>;
 
 enum Owner {
     /// Ours, of this size class.
@@ -196,17 +199,28 @@ impl CpuBuffer {
     /// The packing `key`, made once by `pack` and kept with the memory.
     pub fn packed<T: Any + Send + Sync>(&self, key: PackKey, pack: impl FnOnce() -> T) -> Arc<T> {
         let mut packed = self.packed.lock();
-        if let Some(found) = packed
-            .iter()
-            .find(|(k, _)| *k == key)
-            .and_then(|(_, p)| p.clone().downcast().ok())
-        {
+        let at = packed.iter().position(|(k, _)| *k == key);
+        let known = at.and_then(|at| packed[at].1.clone());
+        if let Some(found) = known.and_then(|p| p.downcast().ok()) {
             return found;
         }
         let made = Arc::new(pack());
         counters::add(&counters::PACKINGS);
-        packed.push((key, made.clone()));
+        match at {
+            Some(at) => packed[at].1 = Some(made.clone()),
+            None => packed.push((key, Some(made.clone()))),
+        }
         made
+    }
+
+    /// Whether the packing `key` was asked for before; from now on it was.
+    pub fn asked_before(&self, key: &PackKey) -> bool {
+        let mut packed = self.packed.lock();
+        let known = packed.iter().any(|(k, _)| k == key);
+        if !known {
+            packed.push((key.clone(), None));
+        }
+        known
     }
 
     /// Forgets packings: the memory is about to be written.

@@ -2,10 +2,10 @@
 
 use super::Failure;
 use super::donate::Donated;
-use super::graph::{Graph, Id, Work};
+use super::graph::{Graph, Id, Origin, Work};
 use super::layout::Placed;
 use super::memory::{self, Need};
-use crate::call::{CpuCall, CpuOperand, CpuTail};
+use crate::call::{CpuCall, CpuOperand, CpuTail, Keeps};
 use crate::memory::CpuBuffer;
 use crate::{DType, Error, Layout, OpRef, Result, Storage, Value};
 use lamina_kernels::{Isa, elementwise};
@@ -27,8 +27,7 @@ struct Arg {
     place: Place,
     layout: Layout,
     dtype: DType,
-    /// A constant of the plan: packings of it are kept with its storage.
-    keeps: bool,
+    keeps: Keeps,
 }
 
 enum Kernel {
@@ -100,7 +99,12 @@ impl CpuPart {
                 None => Place::Arena(need_of.get(root).map_or(0, |&n| offsets[n])),
             };
             let layout = broadcast.map_or_else(|| layout.clone(), |shape| layout.expand(shape));
-            let keeps = graph.constant(*root).is_some();
+            let keeps = match &graph.values[*root].origin {
+                Origin::Constant(_) => Keeps::Always,
+                // What a run writes over changes under its packings.
+                Origin::Input(_) if !donated.donor_of.values().any(|d| d == root) => Keeps::Again,
+                _ => Keeps::Never,
+            };
             Arg {
                 place,
                 layout,
@@ -284,7 +288,13 @@ fn operands<'a>(
                         .ok_or_else(|| Error::internal("a plan's slot is empty"))?;
                     match &value.storage {
                         Storage::Cpu(buffer) => {
-                            (buffer.ptr(), buffer.len(), arg.keeps.then_some(buffer))
+                            // Somebody else may write to foreign memory between runs.
+                            let keeps = match arg.keeps {
+                                Keeps::Again if buffer.is_foreign() => Keeps::Never,
+                                keeps => keeps,
+                            };
+                            let owner = (keeps != Keeps::Never).then_some((buffer, keeps));
+                            (buffer.ptr(), buffer.len(), owner)
                         }
                         Storage::Inline(bytes) => (bytes.as_ptr().cast_mut(), bytes.len(), None),
                         Storage::Gpu { .. } => {

@@ -126,17 +126,14 @@ impl Op for Conv2dBackwardInput {
             call.slice::<f32>(1)?,
             call.out::<f32>(0)?,
         );
-        // Of a transposed convolution with constant weights, packed once where
+        // Of a transposed convolution with weights that stay, packed once where
         // the packing does not depend on the image.
         let plain = self.stride == [1, 1]
             && self.dilation == [1, 1]
             && self.groups == 1
             && sizes.pads == [0; 4];
-        let packed = (plain && call.is_constant(1)).then(|| {
-            call.packed(1, packing(isa), || {
-                PackedConvWeight::backward_input(isa, &sizes, w)
-            })
-        });
+        let pack = || PackedConvWeight::backward_input(isa, &sizes, w);
+        let packed = plain.then(|| call.kept(1, packing(isa), 0, pack)).flatten();
         let weight = packed
             .as_deref()
             .map_or(ConvWeight::Plain(w), ConvWeight::Packed);

@@ -127,7 +127,7 @@ impl Conv2dBlocked {
         let (isa, algorithm) = (Isa::current(), self.algorithm);
         let w = call.slice::<f32>(index)?;
         let key = self.scale.as_ref().map_or(0, |scale| scale.key) + u64::from(self.transposed);
-        Ok(call.packed_as(index, packing(isa, algorithm), key, || {
+        Ok(call.packed(index, packing(isa, algorithm), key, || {
             let scaled = self.scale.as_ref().map(|scale| scale.apply(w));
             let w = scaled.as_deref().unwrap_or(w);
             if self.transposed {

@@ -186,10 +186,8 @@ impl Op for Conv2d {
             call.slice::<f32>(1)?,
             call.out::<f32>(0)?,
         );
-        let packed = call.is_constant(1).then(|| {
-            call.packed(1, packing(isa, sizes.groups), || {
-                PackedConvWeight::forward(isa, &sizes, w)
-            })
+        let packed = call.kept(1, packing(isa, sizes.groups), 0, || {
+            PackedConvWeight::forward(isa, &sizes, w)
         });
         let weight = packed
             .as_deref()

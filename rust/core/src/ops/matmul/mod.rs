@@ -214,9 +214,10 @@ fn product_f32(
     let (a, b) = (matrix::<f32>(call, 0)?, matrix::<f32>(call, 1)?);
     let out = call.out::<f32>(0)?;
     let shared = b_offsets.iter().all(|&at| at == 0);
-    // Constant right operands (weights) are packed once for all runs.
-    let packed = (shared && call.is_constant(1) && b.rows > 0 && b.cols > 0)
-        .then(|| call.packed(1, packing(isa), || PackedRhs::new(isa, b)));
+    // Right operands that stay (weights) are packed once for all runs.
+    let packed = (shared && b.rows > 0 && b.cols > 0)
+        .then(|| call.kept(1, packing(isa), 0, || PackedRhs::new(isa, b)))
+        .flatten();
     let rhs = packed.as_deref().map_or(Rhs::Plain(b), Rhs::Packed);
     call.with_tail(|tail| {
         let epilogue = Epilogue { tail, ..*epilogue };
