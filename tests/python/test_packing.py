@@ -94,5 +94,17 @@ def test_a_loaded_state_is_used_at_once():
 
 def test_memory_of_others_is_read_at_each_run():
     weight = rng(1).standard_normal((486, 4)).astype(np.float32)
-    shared, x = lamina.from_dlpack(weight), lamina.tensor(X.reshape(2, -1))
+    shared, own, x = lamina.from_dlpack(weight), lamina.tensor(weight), lamina.tensor(X.reshape(2, -1))
+    assert [packed(lambda: (x @ own).numpy()) for _ in range(3)] == [0, 1, 0]
     assert [packed(lambda: (x @ shared).numpy()) for _ in range(3)] == [0, 0, 0]
+
+
+def test_parts_of_one_tensor_are_not_packed_pass_after_pass():
+    data = lamina.tensor(rng(2).standard_normal((40, 486, 4)).astype(np.float32))
+    x = lamina.tensor(X.reshape(2, -1))
+
+    def through():
+        for part in range(40):
+            (x @ data[part]).numpy()
+
+    assert [packed(through) for _ in range(3)] == [0, 0, 0]

@@ -19,6 +19,7 @@ mod node;
 pub mod op;
 pub mod ops;
 pub mod plan;
+mod planner_op;
 pub mod profile;
 pub mod promote;
 pub mod random;

@@ -97,6 +97,9 @@ pub struct CpuBuffer {
     packed: Mutex<Vec<(PackKey, Option<Packing>)>>,
 }
 
+/// Packings that are remembered of one buffer, made or asked for.
+const REMEMBERED: usize = 16;
+
 type Packing = Arc<dyn Any + Send + Sync>;
 
 enum Owner {
@@ -214,13 +217,21 @@ impl CpuBuffer {
     }
 
     /// Whether the packing `key` was asked for before; from now on it was.
+    /// Only a few are remembered: where each call asks for another part of
+    /// the memory (a batch of data), packings would not be found again.
     pub fn asked_before(&self, key: &PackKey) -> bool {
         let mut packed = self.packed.lock();
-        let known = packed.iter().any(|(k, _)| k == key);
-        if !known {
-            packed.push((key.clone(), None));
+        if packed.iter().any(|(k, _)| k == key) {
+            return true;
         }
-        known
+        if packed.len() >= REMEMBERED {
+            let Some(oldest) = packed.iter().position(|(_, p)| p.is_none()) else {
+                return false;
+            };
+            packed.remove(oldest);
+        }
+        packed.push((key.clone(), None));
+        false
     }
 
     /// Forgets packings: the memory is about to be written.

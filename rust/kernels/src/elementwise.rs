@@ -11,6 +11,7 @@
 #![allow(clippy::cast_ptr_alignment)]
 
 mod block;
+mod bound;
 mod cast;
 mod generic;
 mod map;
@@ -22,7 +23,7 @@ mod step;
 mod tests;
 mod vector;
 
-pub use block::Bound;
+pub use bound::Bound;
 pub use prepare::Prepared;
 
 use crate::isa::Isa;

@@ -1,11 +1,10 @@
 //! Images into the blocked layout and back ([`lamina_kernels::blocked`]): what
 //! the planner puts at the borders of a blocked region.
 
-use crate::call::{CpuCall, GpuCall};
-use crate::op::{
-    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient,
-};
-use crate::{Attrs, Error, Result, Tensor, params};
+use crate::call::CpuCall;
+use crate::op::{Meta, OpRef, arity};
+use crate::planner_op::PlannerOp;
+use crate::{Attrs, Error, Result, params};
 use lamina_kernels::{Isa, blocked};
 
 params! {
@@ -37,7 +36,7 @@ impl Reorder {
     }
 }
 
-impl Op for Reorder {
+impl PlannerOp for Reorder {
     fn name(&self) -> &str {
         "reorder"
     }
@@ -60,26 +59,6 @@ impl Op for Reorder {
         Ok(vec![Meta::new(x.dtype, shape)])
     }
 
-    fn gradient(&self) -> Gradient {
-        Gradient::None("the planner makes it, after gradients")
-    }
-
-    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        Err(no_gradient(self))
-    }
-
-    fn class(&self) -> Class<'_> {
-        Class::Compute
-    }
-
-    fn strides(&self, _index: usize) -> Strides {
-        Strides::Contiguous
-    }
-
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
-    }
-
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let shape = call.shape(0);
         let sizes = match *shape {
@@ -93,13 +72,6 @@ impl Op for Reorder {
             blocked::from_blocked(Isa::current(), sizes, x, y);
         }
         Ok(())
-    }
-
-    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        Err(Error::internal(format!(
-            "{}: blocks are a layout of the CPU's",
-            call.op
-        )))
     }
 
     fn flops(&self, _inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

@@ -4,15 +4,14 @@
 //! which a blocked convolution takes bias, residual and activation into its
 //! registers.
 
-use super::graph::{Graph, Id, Node, Origin, Tail, Work};
-use super::leading::{leading, leading_activation, without_first};
+use super::graph::{Graph, Id, Node, Origin, Work};
+use super::leading::Beginning;
 use crate::op::{Blocked, Meta, OpRef};
 use crate::ops::conv2d::blocked::Conv2dBlocked;
 use crate::ops::reorder::{Reorder, blocked_shape};
 use crate::{DType, Device, Result, Value};
-use lamina_kernels::{Func, Isa, blocked};
+use lamina_kernels::{Activation, Func, Isa, blocked};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// Operations in the time in which a reorder moves a byte, and in which one
 /// begins.
@@ -333,38 +332,21 @@ impl Rewriter<'_> {
             conv.scale = Some(scale.clone());
             node.inputs[1] = *weight;
         }
-        let Some(tail) = &node.tail else {
+        let Some(mut tail) = Beginning::of(node) else {
             return Ok(OpRef::new(conv));
         };
-        let mut own = node.inputs[..tail.first].to_vec();
-        let mut rest = node.inputs[tail.first..].to_vec();
-        let mut chain = (*tail.chain).clone();
-        if let Some(operand) = leading(&chain, Func::Add)
-            && is_per_channel(self.graph, rest[operand - 1], shape[1])
-        {
-            let bias = rest.remove(operand - 1);
+        let first = node.tail.as_ref().map_or(0, |tail| tail.first);
+        let mut own = node.inputs[..first].to_vec();
+        let bias = tail.take(Func::Add, |id| is_per_channel(self.graph, id, shape[1]));
+        if let Some(bias) = bias {
             own.push(self.per_channel(bias, shape[1], node)?);
-            chain = without_first(&chain, Some(operand));
             conv.bias = true;
         }
-        if let Some(operand) = leading(&chain, Func::Add)
-            && self.graph.meta(rest[operand - 1]).shape == shape
-        {
-            own.push(rest.remove(operand - 1));
-            chain = without_first(&chain, Some(operand));
-            conv.residual = true;
-        }
-        if let Some(activation) = leading_activation(&chain) {
-            chain = without_first(&chain, None);
-            conv.activation = activation;
-        }
-        let first = own.len();
-        node.tail = (!chain.instrs.is_empty()).then(|| Tail {
-            chain: Arc::new(chain),
-            first,
-        });
-        own.extend(rest);
-        node.inputs = own;
+        let residual = tail.take(Func::Add, |id| self.graph.meta(id).shape == shape);
+        own.extend(residual);
+        conv.residual = residual.is_some();
+        conv.activation = tail.take_activation().unwrap_or(Activation::NONE);
+        (node.inputs, node.tail) = tail.rest(own);
         Ok(OpRef::new(conv))
     }
 }

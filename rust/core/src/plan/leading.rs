@@ -1,8 +1,54 @@
 //! How an elementwise program begins: what the product before it can do in its
 //! stead.
 
+use super::graph::{Id, Node, Tail};
 use crate::DType;
 use lamina_kernels::{Activation, Chain, Func, Instr, Reg};
+use std::sync::Arc;
+
+/// A product's tail, of which the product takes over one step after the other.
+pub(super) struct Beginning {
+    chain: Chain,
+    /// What the chain reads beside the product's result.
+    inputs: Vec<Id>,
+}
+
+impl Beginning {
+    pub fn of(node: &Node) -> Option<Beginning> {
+        let tail = node.tail.as_ref()?;
+        Some(Beginning {
+            chain: (*tail.chain).clone(),
+            inputs: node.inputs[tail.first..].to_vec(),
+        })
+    }
+
+    /// The operand of the first step, if that is `func` with one that fits;
+    /// the step is gone then.
+    pub fn take(&mut self, func: Func, fits: impl Fn(Id) -> bool) -> Option<Id> {
+        let operand = leading(&self.chain, func).filter(|o| fits(self.inputs[o - 1]))?;
+        self.chain = without_first(&self.chain, Some(operand));
+        Some(self.inputs.remove(operand - 1))
+    }
+
+    /// The first step, if that is an activation; it is gone then.
+    pub fn take_activation(&mut self) -> Option<Activation> {
+        let activation = leading_activation(&self.chain)?;
+        self.chain = without_first(&self.chain, None);
+        Some(activation)
+    }
+
+    /// What is left, as the tail of a product that reads `own` itself: all
+    /// that it reads, and the tail.
+    pub fn rest(self, mut own: Vec<Id>) -> (Vec<Id>, Option<Tail>) {
+        let first = own.len();
+        own.extend(self.inputs);
+        let tail = (!self.chain.instrs.is_empty()).then(|| Tail {
+            chain: Arc::new(self.chain),
+            first,
+        });
+        (own, tail)
+    }
+}
 
 /// How often a program reads a register, its results included.
 fn reads(chain: &Chain, reg: Reg) -> usize {
@@ -12,7 +58,7 @@ fn reads(chain: &Chain, reg: Reg) -> usize {
 
 /// The other operand of a program that begins with a sum or product (`func`) of
 /// register 0 and an input which it reads nowhere else.
-pub(super) fn leading(chain: &Chain, func: Func) -> Option<usize> {
+fn leading(chain: &Chain, func: Func) -> Option<usize> {
     let first = chain.instrs.first()?;
     if first.func != func || first.dtype != DType::F32 || reads(chain, 0) != 1 {
         return None;
@@ -27,7 +73,7 @@ pub(super) fn leading(chain: &Chain, func: Func) -> Option<usize> {
 
 /// What a program does to register 0 first, if that is an activation of a
 /// product.
-pub(super) fn leading_activation(chain: &Chain) -> Option<Activation> {
+fn leading_activation(chain: &Chain) -> Option<Activation> {
     let first = chain.instrs.first()?;
     if first.dtype != DType::F32 || first.args() != [0] || reads(chain, 0) != 1 {
         return None;
@@ -52,7 +98,7 @@ pub(super) fn leading_activation(chain: &Chain) -> Option<Activation> {
 
 /// The program without its first instruction, whose result register 0 now
 /// is, and without the input that only that read.
-pub(super) fn without_first(chain: &Chain, input: Option<usize>) -> Chain {
+fn without_first(chain: &Chain, input: Option<usize>) -> Chain {
     let inputs = chain.inputs.len();
     let gone = usize::from(input.is_some());
     let moved = |reg: Reg| match usize::from(reg) {

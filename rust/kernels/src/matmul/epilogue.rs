@@ -1,5 +1,8 @@
 //! What becomes of a product's elements before they are written.
 
+#[cfg(test)]
+mod tests;
+
 use super::Tail;
 use crate::activation::Activation;
 use crate::isa::Isa;

@@ -14,7 +14,7 @@ pub(crate) const fn tile_rows(isa: Isa) -> usize {
 }
 
 /// Rows of the largest tile of any instance.
-pub(crate) const MOST_TILE_ROWS: usize = 14;
+pub(crate) const MOST_TILE_ROWS: usize = tile_rows(Isa::Avx512);
 
 /// Vectors in a row of the largest tile.
 const fn tile_vectors(isa: Isa) -> usize {
@@ -117,7 +117,8 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
         };
         // Every third row's own pointer; the two after it are a step and two
         // steps away, which an address can say: more pointers would spill.
-        let mut a: [*const f32; 5] = std::array::from_fn(|i| t.a.wrapping_add(3 * i * a_row));
+        let mut a: [*const f32; MOST_TILE_ROWS.div_ceil(3)] =
+            std::array::from_fn(|i| t.a.wrapping_add(3 * i * a_row));
         let mut b = t.b;
         let mut acc = [[s.zero(); VECS]; ROWS];
         macro_rules! step {

@@ -2,9 +2,10 @@
 //! gradient: the planner's twins.  Only images lie in blocks; what there is
 //! one of for each channel lies as it was recorded.
 
-use crate::call::{CpuCall, GpuCall};
-use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
-use crate::{Attrs, DType, Error, Result, Tensor};
+use crate::call::CpuCall;
+use crate::op::{Blocked, Meta, OpRef};
+use crate::planner_op::PlannerOp;
+use crate::{Attrs, DType, Result};
 use lamina_kernels::{Isa, batch_norm as kernel};
 
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(super) fn twin(backward: bool, eps: f64, inputs: &[&Meta]) -> Option<Blocked
     })
 }
 
-impl Op for BatchNormBlocked {
+impl PlannerOp for BatchNormBlocked {
     fn name(&self) -> &str {
         if self.backward {
             "batch_norm_backward"
@@ -43,26 +44,6 @@ impl Op for BatchNormBlocked {
         // The weight follows the images.
         let row = inputs[1 + usize::from(self.backward)];
         Ok(vec![inputs[0].clone(), row.clone(), row.clone()])
-    }
-
-    fn gradient(&self) -> Gradient {
-        Gradient::None("the planner makes it, after gradients")
-    }
-
-    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        Err(no_gradient(self))
-    }
-
-    fn class(&self) -> Class<'_> {
-        Class::Compute
-    }
-
-    fn strides(&self, _index: usize) -> Strides {
-        Strides::Contiguous
-    }
-
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
@@ -90,13 +71,6 @@ impl Op for BatchNormBlocked {
         let x = call.slice(0)?;
         kernel::batch_norm_train_blocked(isa, x, dims, affine, self.eps, outs.0, outs.1, outs.2);
         Ok(())
-    }
-
-    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        Err(Error::internal(format!(
-            "{}: blocks are a layout of the CPU's",
-            call.op
-        )))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

@@ -3,10 +3,11 @@
 
 use super::scale::Scale;
 use super::{Conv2d, flops_of};
-use crate::call::{CpuCall, GpuCall};
-use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
+use crate::call::CpuCall;
+use crate::op::{Blocked, Class, Meta, OpRef};
 use crate::ops::padding::Padding;
-use crate::{Attrs, DType, Error, Result, Tensor};
+use crate::planner_op::PlannerOp;
+use crate::{Attrs, DType, Result};
 use lamina_kernels::conv2d::Conv2dShape;
 use lamina_kernels::conv2d::blocked::{Algorithm, BlockedConvWeight, Epilogue, forward};
 use lamina_kernels::{Activation, Isa, blocked};
@@ -138,7 +139,7 @@ impl Conv2dBlocked {
     }
 }
 
-impl Op for Conv2dBlocked {
+impl PlannerOp for Conv2dBlocked {
     fn name(&self) -> &str {
         if self.transposed {
             "conv2d_backward_input"
@@ -174,24 +175,8 @@ impl Op for Conv2dBlocked {
         Ok(vec![Meta::new(DType::F32, shape)])
     }
 
-    fn gradient(&self) -> Gradient {
-        Gradient::None("the planner makes it, after gradients")
-    }
-
-    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        Err(no_gradient(self))
-    }
-
     fn class(&self) -> Class<'_> {
         Class::Product
-    }
-
-    fn strides(&self, _index: usize) -> Strides {
-        Strides::Contiguous
-    }
-
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
@@ -218,13 +203,6 @@ impl Op for Conv2dBlocked {
             forward(&sizes, x, &weight, y, &epilogue);
         });
         Ok(())
-    }
-
-    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        Err(Error::internal(format!(
-            "{}: blocks are a layout of the CPU's",
-            call.op
-        )))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

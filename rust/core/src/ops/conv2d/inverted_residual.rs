@@ -3,9 +3,10 @@
 
 use super::blocked::Conv2dBlocked;
 use super::flops_of;
-use crate::call::{CpuCall, GpuCall};
-use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
-use crate::{Attrs, Error, Result, Tensor};
+use crate::call::CpuCall;
+use crate::op::{Meta, OpRef};
+use crate::planner_op::PlannerOp;
+use crate::{Attrs, Result};
 use lamina_kernels::conv2d::Conv2dShape;
 use lamina_kernels::conv2d::blocked::inverted_residual::{self as kernel, Stage};
 use lamina_kernels::conv2d::blocked::{Algorithm, BlockedConvWeight, Epilogue};
@@ -89,7 +90,7 @@ impl InvertedResidual {
     }
 }
 
-impl Op for InvertedResidual {
+impl PlannerOp for InvertedResidual {
     fn name(&self) -> &str {
         "inverted_residual"
     }
@@ -113,26 +114,6 @@ impl Op for InvertedResidual {
         let blocks = blocked::blocks(isa, last.out_c);
         let shape = [last.batch, blocks, last.out_h(), last.out_w(), isa.lanes()];
         Ok(vec![Meta::new(inputs[0].dtype, shape)])
-    }
-
-    fn gradient(&self) -> Gradient {
-        Gradient::None("the planner makes it, after gradients")
-    }
-
-    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        Err(no_gradient(self))
-    }
-
-    fn class(&self) -> Class<'_> {
-        Class::Compute
-    }
-
-    fn strides(&self, _index: usize) -> Strides {
-        Strides::Contiguous
-    }
-
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
@@ -166,13 +147,6 @@ impl Op for InvertedResidual {
         };
         block.run(call.slice(0)?, call.out(0)?);
         Ok(())
-    }
-
-    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        Err(Error::internal(format!(
-            "{}: blocks are a layout of the CPU's",
-            call.op
-        )))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

@@ -2,9 +2,10 @@
 //! [`Matmul`] on a CPU.
 
 use super::{Matmul, batch_offsets, product_f32};
-use crate::call::{CpuCall, GpuCall};
-use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, Strides, Vjp, no_gradient};
-use crate::{Attrs, Error, Result, Tensor};
+use crate::call::CpuCall;
+use crate::op::{Class, Meta, Op, Strides};
+use crate::planner_op::PlannerOp;
+use crate::{Attrs, Result};
 use lamina_kernels::Activation;
 use lamina_kernels::matmul::Epilogue;
 
@@ -18,7 +19,7 @@ pub struct MatmulEpilogue {
     pub activation: Activation,
 }
 
-impl Op for MatmulEpilogue {
+impl PlannerOp for MatmulEpilogue {
     fn name(&self) -> &str {
         "matmul"
     }
@@ -38,14 +39,6 @@ impl Op for MatmulEpilogue {
         Matmul {}.infer(&inputs[..2])
     }
 
-    fn gradient(&self) -> Gradient {
-        Gradient::None("the planner makes it, after gradients")
-    }
-
-    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        Err(no_gradient(self))
-    }
-
     fn class(&self) -> Class<'_> {
         Class::Product
     }
@@ -55,10 +48,6 @@ impl Op for MatmulEpilogue {
             0 | 1 => Matmul {}.strides(index),
             _ => Strides::Contiguous,
         }
-    }
-
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
@@ -80,13 +69,6 @@ impl Op for MatmulEpilogue {
             tail: None,
         };
         product_f32(call, &batch_offsets(call), &epilogue)
-    }
-
-    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        Err(Error::internal(format!(
-            "{}: a GPU's products have tails alone",
-            call.op
-        )))
     }
 
     fn flops(&self, inputs: &[&Meta], outputs: &[&Meta]) -> u64 {

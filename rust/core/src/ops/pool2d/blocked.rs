@@ -2,11 +2,10 @@
 
 use super::super::padding::Window;
 use super::Sizes;
-use crate::call::{CpuCall, GpuCall};
-use crate::op::{
-    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient,
-};
-use crate::{Attrs, DType, Error, Result, Tensor};
+use crate::call::CpuCall;
+use crate::op::{Blocked, Meta, OpRef, arity};
+use crate::planner_op::PlannerOp;
+use crate::{Attrs, DType, Result};
 use lamina_kernels::Isa;
 use lamina_kernels::pool2d::{Pool2dShape, Pooling, max_pool2d_backward_blocked, pool2d_blocked};
 
@@ -54,7 +53,7 @@ impl Pool2dBlocked {
     }
 }
 
-impl Op for Pool2dBlocked {
+impl PlannerOp for Pool2dBlocked {
     fn name(&self) -> &str {
         match self.pooling {
             Some(Pooling::Max) => "max_pool2d",
@@ -90,26 +89,6 @@ impl Op for Pool2dBlocked {
         Ok(vec![Meta::new(x.dtype, shape)])
     }
 
-    fn gradient(&self) -> Gradient {
-        Gradient::None("the planner makes it, after gradients")
-    }
-
-    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        Err(no_gradient(self))
-    }
-
-    fn class(&self) -> Class<'_> {
-        Class::Compute
-    }
-
-    fn strides(&self, _index: usize) -> Strides {
-        Strides::Contiguous
-    }
-
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
-    }
-
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let shape: Pool2dShape = self.sizes(call.shape(0))?.shape;
         let (isa, x, y) = (Isa::current(), call.slice(0)?, call.out(0)?);
@@ -118,13 +97,6 @@ impl Op for Pool2dBlocked {
             None => max_pool2d_backward_blocked(isa, &shape, x, call.slice(1)?, y),
         }
         Ok(())
-    }
-
-    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        Err(Error::internal(format!(
-            "{}: blocks are a layout of the CPU's",
-            call.op
-        )))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {

@@ -4,9 +4,10 @@
 use super::super::blocked::saved;
 use super::super::{Conv2d, flops_of};
 use super::NAME;
-use crate::call::{CpuCall, GpuCall};
-use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
-use crate::{Attrs, DType, Error, Result, Tensor};
+use crate::call::CpuCall;
+use crate::op::{Blocked, Meta, OpRef};
+use crate::planner_op::PlannerOp;
+use crate::{Attrs, DType, Result};
 use lamina_kernels::Isa;
 use lamina_kernels::conv2d::Conv2dShape;
 use lamina_kernels::conv2d::blocked::{Algorithm, backward_weight};
@@ -45,7 +46,7 @@ pub(super) fn twin(form: &Conv2d, sizes: &Conv2dShape, dtype: DType) -> Option<B
     })
 }
 
-impl Op for Conv2dBackwardWeightBlocked {
+impl PlannerOp for Conv2dBackwardWeightBlocked {
     fn name(&self) -> &str {
         NAME
     }
@@ -80,37 +81,10 @@ impl Op for Conv2dBackwardWeightBlocked {
         Ok(vec![Meta::new(DType::F32, shape)])
     }
 
-    fn gradient(&self) -> Gradient {
-        Gradient::None("the planner makes it, after gradients")
-    }
-
-    fn vjp(&self, _vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        Err(no_gradient(self))
-    }
-
-    fn class(&self) -> Class<'_> {
-        Class::Compute
-    }
-
-    fn strides(&self, _index: usize) -> Strides {
-        Strides::Contiguous
-    }
-
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
-    }
-
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let (x, dy, dw) = (call.slice(0)?, call.slice(1)?, call.out(0)?);
         backward_weight(Isa::current(), &self.sizes, x, self.plain, dy, dw);
         Ok(())
-    }
-
-    fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
-        Err(Error::internal(format!(
-            "{}: blocks are a layout of the CPU's",
-            call.op
-        )))
     }
 
     fn flops(&self, _inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
