@@ -1,8 +1,8 @@
 //! CPU memory: aligned blocks, reused by size class, within a budget.
 
 use crate::{Error, Result, counters};
+use lamina_kernels::pages;
 use parking_lot::Mutex;
-use std::alloc::{Layout as Block, alloc, dealloc};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
@@ -138,9 +138,7 @@ impl CpuBuffer {
             ptr
         } else {
             check_budget(class)?;
-            let block = Block::from_size_align(class, ALIGN).map_err(|_| too_large(bytes))?;
-            // SAFETY: the block's size is not zero.
-            let ptr = NonNull::new(unsafe { alloc(block) }).ok_or_else(|| too_large(bytes))?;
+            let ptr = pages::take(class).ok_or_else(|| too_large(bytes))?;
             counters::add(&counters::CPU_ALLOCATIONS);
             LIVE.fetch_add(class, Ordering::Relaxed);
             ptr
@@ -253,10 +251,8 @@ impl Drop for CpuBuffer {
         }
         drop(free);
         LIVE.fetch_sub(class, Ordering::Relaxed);
-        if let Ok(block) = Block::from_size_align(class, ALIGN) {
-            // SAFETY: allocated with this very block layout.
-            unsafe { dealloc(self.ptr.as_ptr(), block) };
-        }
+        // SAFETY: taken with this size; nobody has it now.
+        unsafe { pages::free(self.ptr, class) };
     }
 }
 

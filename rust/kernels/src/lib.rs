@@ -19,6 +19,7 @@ pub mod matmul;
 pub mod nms;
 pub mod number;
 pub mod pad;
+pub mod pages;
 pub mod philox;
 pub mod pool;
 pub mod pool2d;

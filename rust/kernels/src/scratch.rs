@@ -1,53 +1,71 @@
 //! Working memory that threads keep from call to call: fresh memory costs a
 //! page fault every 4 KiB.
 
+use crate::pages;
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::RefCell;
-
-/// One cache line; as wide as the widest vector.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; LINE]);
-
-const LINE: usize = 16;
+use std::ptr::NonNull;
 
 /// Buffers longer than this (in f32) are not kept.
 const KEEP: usize = 16 << 20;
 
-/// A growing buffer of f32, aligned to a cache line.
-#[derive(Clone, Default)]
-pub struct AlignedBuf(Vec<Line>);
+/// f32 values, aligned to a cache line.
+pub struct AlignedBuf {
+    start: NonNull<f32>,
+    len: usize,
+}
+
+// SAFETY: memory that the buffer alone owns.
+unsafe impl Send for AlignedBuf {}
+// SAFETY: written only through a unique borrow.
+unsafe impl Sync for AlignedBuf {}
 
 impl AlignedBuf {
-    pub fn zeroed(len: usize) -> AlignedBuf {
-        AlignedBuf(vec![Line([0.0; LINE]); len.div_ceil(LINE)])
-    }
+    const EMPTY: AlignedBuf = AlignedBuf {
+        start: NonNull::dangling(),
+        len: 0,
+    };
 
-    /// At least `len` values, of any content.
-    fn grow(&mut self, len: usize) {
-        let lines = len.div_ceil(LINE);
-        if self.0.len() < lines {
-            // The old content is not needed: a fresh vector is not copied.
-            *self = AlignedBuf::zeroed(len);
+    /// Zeros, up to a whole cache line.
+    pub fn zeroed(len: usize) -> AlignedBuf {
+        if len == 0 {
+            return AlignedBuf::EMPTY;
+        }
+        let len = len.next_multiple_of(pages::LINE / size_of::<f32>());
+        let bytes = len.saturating_mul(size_of::<f32>());
+        match pages::take_zeroed(bytes) {
+            Some(start) => AlignedBuf {
+                start: start.cast(),
+                len,
+            },
+            None => handle_alloc_error(Layout::new::<f32>()),
         }
     }
 
     pub fn len(&self) -> usize {
-        self.0.len() * LINE
+        self.len
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len == 0
     }
 
     pub fn as_slice(&self) -> &[f32] {
-        // SAFETY: a `Line` is sixteen f32 without padding.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.len()) }
+        // SAFETY: so many values, initialised.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
-        let len = self.len();
         // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+impl Drop for AlignedBuf {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: taken with this size; nobody has it now.
+            unsafe { pages::free(self.start.cast(), self.len * size_of::<f32>()) };
+        }
     }
 }
 
@@ -68,9 +86,13 @@ impl Scratch {
             // The smallest that is long enough, else the longest, which grows.
             let fit = free.iter().position(|b| b.len() >= len);
             let at = fit.or(free.len().checked_sub(1));
-            at.map(|at| free.remove(at)).unwrap_or_default()
+            at.map_or(AlignedBuf::EMPTY, |at| free.remove(at))
         });
-        buf.grow(len);
+        if buf.len() < len {
+            // The old content is not needed: it is not copied.
+            drop(buf);
+            buf = AlignedBuf::zeroed(len);
+        }
         Scratch { buf, len }
     }
 }
@@ -91,7 +113,7 @@ impl std::ops::DerefMut for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let buf = std::mem::take(&mut self.buf);
+        let buf = std::mem::replace(&mut self.buf, AlignedBuf::EMPTY);
         if buf.len() <= KEEP {
             // A thread that is ending has no store left.
             let _ = FREE.try_with(|free| {

@@ -37,7 +37,6 @@ enum Purpose {
 }
 
 /// A weight packed once for many calls.
-#[derive(Clone)]
 pub struct PackedConvWeight {
     isa: Isa,
     purpose: Purpose,

@@ -98,7 +98,6 @@ impl Rhs<'_> {
 }
 
 /// A right operand packed once for many products (a layer's weights).
-#[derive(Clone)]
 pub struct PackedRhs {
     isa: Isa,
     rows: usize,

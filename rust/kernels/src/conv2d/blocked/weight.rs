@@ -11,7 +11,6 @@ use crate::pool::{DisjointMut, parallel_for};
 use crate::scratch::{AlignedBuf, Scratch};
 
 /// A weight packed once for many calls, for one way to compute.
-#[derive(Clone)]
 pub struct BlockedConvWeight {
     isa: Isa,
     algorithm: Algorithm,
