@@ -2,6 +2,7 @@
 //! tensors, graphs or Python.
 
 mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod blocked;
 mod cache;

@@ -25,17 +25,15 @@ fn poly<S: Simd, const N: usize>(s: S, x: S::F, p: [f32; N]) -> S::F {
 const LN2_HI: f32 = 355.0 / 512.0;
 const LN2_LO: f32 = -2.121_944_4e-4;
 
-/// 2^n for -126 <= n <= 127.
+/// e^x for x <= 0; where that takes steps of its own, with the denormals as 0.
 #[inline(always)]
-fn power_of_two<S: Simd>(s: S, n: S::I) -> S::F {
-    s.from_bits(s.shl_i::<23>(s.add_i(n, s.splat_i(127))))
-}
-
-/// e^x for x <= 0, with the denormals as 0.
-#[inline(always)]
-fn exp_below<S: Simd>(s: S, x: S::F) -> S::F {
+pub fn exp_below<S: Simd>(s: S, x: S::F) -> S::F {
+    if S::SCALES {
+        let (n, e) = exp_parts(s, s.max(s.splat(-105.0), x));
+        return s.scale(e, n);
+    }
     let (n, e) = exp_parts(s, s.max(s.splat(-87.0), x));
-    let e = s.mul(e, power_of_two(s, s.round_to_i(n)));
+    let e = s.mul(e, s.power_of_two(s.round_to_i(n)));
     s.select(s.lt(x, s.splat(-87.0)), s.zero(), e)
 }
 
@@ -68,11 +66,7 @@ pub fn exp<S: Simd>(s: S, x: S::F) -> S::F {
     // `min` and `max` give their second operand where one is NaN.
     let x = s.min(s.splat(89.0), s.max(s.splat(-105.0), x));
     let (n, e) = exp_parts(s, x);
-    // Two factors, since 2^n alone may overflow or be denormal.
-    let n = s.round_to_i(n);
-    let half = s.shr_i::<1>(n);
-    let rest = s.sub_i(n, half);
-    s.mul(s.mul(e, power_of_two(s, half)), power_of_two(s, rest))
+    s.scale(e, n)
 }
 
 /// Natural logarithm: -inf at 0, NaN below.
@@ -224,6 +218,6 @@ pub fn erf<S: Simd>(s: S, x: S::F) -> S::F {
             4.938_211_5e-6,
         ],
     );
-    let far = s.sub(s.splat(1.0), exp(s, s.neg(s.fma(t, g, t))));
+    let far = s.sub(s.splat(1.0), exp_below(s, s.neg(s.fma(t, g, t))));
     s.select(s.lt(a, s.splat(0.93)), near, s.copysign(far, x))
 }

@@ -3,6 +3,7 @@
 //! recorded, for Python, ONNX and export alike.
 
 pub mod argmax;
+pub mod attention;
 pub mod batch_norm;
 pub mod claims;
 pub mod composed;

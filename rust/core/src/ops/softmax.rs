@@ -31,6 +31,13 @@ impl Softmax {
         })
     }
 
+    /// Whether it is the softmax, not its logarithm, along the last of `rank`
+    /// axes.
+    pub fn is_of_rows(&self, rank: usize) -> bool {
+        let axis = resolve_axis(self.name(), self.dim.dim, rank);
+        !self.log && axis.is_ok_and(|axis| axis + 1 == rank)
+    }
+
     /// Elements before, along and behind the axis.
     fn split(&self, shape: &[usize]) -> Result<[usize; 3]> {
         if shape.is_empty() {

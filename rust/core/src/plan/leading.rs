@@ -56,15 +56,16 @@ fn reads(chain: &Chain, reg: Reg) -> usize {
     args.chain(&chain.outputs).filter(|r| **r == reg).count()
 }
 
-/// The other operand of a program that begins with a sum or product (`func`) of
-/// register 0 and an input which it reads nowhere else.
+/// The other operand of a program that begins with a sum, product or quotient
+/// (`func`) of register 0 and an input which it reads nowhere else.
 fn leading(chain: &Chain, func: Func) -> Option<usize> {
     let first = chain.instrs.first()?;
     if first.func != func || first.dtype != DType::F32 || reads(chain, 0) != 1 {
         return None;
     }
     let other = match first.args() {
-        [0, other] | [other, 0] => *other,
+        [0, other] => *other,
+        [other, 0] if func != Func::Div => *other,
         _ => return None,
     };
     let input = usize::from(other) < chain.inputs.len() && other != 0;

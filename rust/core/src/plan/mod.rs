@@ -2,6 +2,7 @@
 //! does one thing; [`Plan::build`] is the list of them.
 
 mod affine;
+mod attention;
 mod blocked;
 pub(crate) mod capture;
 mod cpu;
@@ -90,6 +91,7 @@ impl Plan {
         fuse::fuse(&mut graph);
         epilogue::epilogue(&mut graph);
         finish::finish(&mut graph);
+        attention::attention(&mut graph);
         blocked::blocked(&mut graph)?;
         affine::scale_weights(&mut graph)?;
         inverted_residual::inverted_residual(&mut graph);

@@ -42,7 +42,7 @@ impl<'a, T> MatRef<'a, T> {
     }
 
     /// How many elements of `data` it spans.
-    pub(super) fn span(&self) -> usize {
+    pub(crate) fn span(&self) -> usize {
         if self.rows == 0 || self.cols == 0 {
             return 0;
         }
@@ -58,7 +58,7 @@ impl<'a, T> MatRef<'a, T> {
 }
 
 impl MatRef<'_, f32> {
-    pub(super) fn raw(&self) -> Raw {
+    pub(crate) fn raw(&self) -> Raw {
         Raw {
             start: self.data.as_ptr(),
             row_stride: self.row_stride,

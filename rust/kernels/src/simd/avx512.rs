@@ -12,9 +12,9 @@ use std::arch::x86_64::{
     _mm512_maskz_loadu_ps, _mm512_max_epi32, _mm512_max_ps, _mm512_min_epi32, _mm512_min_ps,
     _mm512_mul_ps, _mm512_mullo_epi32, _mm512_or_si512, _mm512_permutex2var_ps,
     _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_reduce_min_ps, _mm512_roundscale_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setr_epi32, _mm512_sllv_epi32, _mm512_sqrt_ps,
-    _mm512_srav_epi32, _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_sub_epi32, _mm512_sub_ps,
-    _mm512_xor_si512,
+    _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setr_epi32, _mm512_sllv_epi32,
+    _mm512_sqrt_ps, _mm512_srav_epi32, _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_sub_epi32,
+    _mm512_sub_ps, _mm512_xor_si512,
 };
 
 /// The proof that AVX-512 F, BW, DQ and VL are there; made by [`run`] alone.
@@ -47,6 +47,7 @@ macro_rules! intrinsics {
 impl Simd for Avx512 {
     const LANES: usize = 16;
     const ISA: Isa = Isa::Avx512;
+    const SCALES: bool = true;
     type F = __m512;
     type I = __m512i;
     type M = __mmask16;
@@ -67,6 +68,7 @@ impl Simd for Avx512 {
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
         max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
         sqrt(a: __m512) -> __m512 = _mm512_sqrt_ps(a);
+        scale(a: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(a, n);
         round(a: __m512) -> __m512 =
             _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
         floor(a: __m512) -> __m512 =

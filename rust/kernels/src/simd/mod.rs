@@ -51,6 +51,19 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// a > b ? a : b; so b where either is NaN.
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     fn sqrt(self, a: Self::F) -> Self::F;
+    /// Whether [`Simd::scale`] is one instruction.
+    const SCALES: bool = false;
+    /// a 2^n for whole n from -152 to 128: overflows to infinity, underflows
+    /// through the denormals to 0.
+    #[inline(always)]
+    fn scale(self, a: Self::F, n: Self::F) -> Self::F {
+        // Two factors, since 2^n alone may overflow or be denormal.
+        let n = self.round_to_i(n);
+        let half = self.shr_i::<1>(n);
+        let rest = self.sub_i(n, half);
+        let a = self.mul(a, self.power_of_two(half));
+        self.mul(a, self.power_of_two(rest))
+    }
     /// To the nearest integer, halves to even.
     fn round(self, a: Self::F) -> Self::F;
     fn floor(self, a: Self::F) -> Self::F;
@@ -131,6 +144,11 @@ pub trait Simd: Copy + Send + Sync + 'static {
 
     // ---- composed of the above
 
+    /// 2^n for -126 <= n <= 127.
+    #[inline(always)]
+    fn power_of_two(self, n: Self::I) -> Self::F {
+        self.from_bits(self.shl_i::<23>(self.add_i(n, self.splat_i(127))))
+    }
     #[inline(always)]
     fn zero(self) -> Self::F {
         self.splat(0.0)

@@ -80,7 +80,7 @@ impl Kernel for Row {
         let mut sum = s.zero();
         for (at, m) in vectors::<S>(n) {
             unsafe {
-                let e = math::exp(s, s.sub(load(s, x.add(at), m), shift));
+                let e = math::exp_below(s, s.sub(load(s, x.add(at), m), shift));
                 if !log {
                     store(s, y.add(at), m, e);
                 }
@@ -136,7 +136,7 @@ impl Kernel for Columns {
                 let shift = s.select(s.eq(top, lowest), s.zero(), top);
                 let mut sum = s.zero();
                 for i in 0..axis {
-                    let e = math::exp(s, s.sub(load(s, x.add(i * stride), m), shift));
+                    let e = math::exp_below(s, s.sub(load(s, x.add(i * stride), m), shift));
                     if !log {
                         store(s, y.add(i * stride), m, e);
                     }

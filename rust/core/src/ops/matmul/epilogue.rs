@@ -1,7 +1,7 @@
 //! Products that finish their elements in registers: the planner's twin of
 //! [`Matmul`] on a CPU.
 
-use super::{Matmul, batch_offsets, product_f32};
+use super::{Matmul, operand_offsets, product_f32};
 use crate::call::CpuCall;
 use crate::op::{Class, Meta, Op, Strides};
 use crate::planner_op::PlannerOp;
@@ -68,7 +68,7 @@ impl PlannerOp for MatmulEpilogue {
             activation: self.activation,
             tail: None,
         };
-        product_f32(call, &batch_offsets(call), &epilogue)
+        product_f32(call, &operand_offsets(call), &epilogue)
     }
 
     fn flops(&self, inputs: &[&Meta], outputs: &[&Meta]) -> u64 {

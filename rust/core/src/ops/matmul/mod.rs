@@ -105,7 +105,7 @@ impl Op for Matmul {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        let batches = batch_offsets(call);
+        let batches = operand_offsets(call);
         macro_rules! generic {
             ($($dtype:ident => $ty:ty),*) => {
                 match call.dtype(0) {
@@ -155,8 +155,9 @@ fn from<T>(data: &[T], start: usize) -> &[T] {
     data.get(start..).unwrap_or_default()
 }
 
-/// The matrix of batch 0 of input `index`.
-fn matrix<'a, T: lamina_kernels::Element>(
+/// The matrix of batch 0 of input `index`; an axis of one element has stride
+/// 0.
+pub fn matrix<'a, T: lamina_kernels::Element>(
     call: &CpuCall<'a>,
     index: usize,
 ) -> Result<MatRef<'a, T>> {
@@ -178,31 +179,34 @@ fn matrix<'a, T: lamina_kernels::Element>(
     })
 }
 
-/// Where the matrices of each batch begin, relative to the first.
-fn batch_offsets(call: &CpuCall<'_>) -> (Vec<usize>, Vec<usize>) {
+/// Where the matrices of each batch begin in operands 0 and 1.
+fn operand_offsets(call: &CpuCall<'_>) -> (Vec<usize>, Vec<usize>) {
     let out = call.out_shape(0);
     let batch = &out[..out.len() - 2];
-    let offsets = |index: usize| {
-        let layout = call.inputs[index].layout;
-        let lead = Layout {
-            shape: layout.shape[..layout.shape.len() - 2].to_vec(),
-            strides: layout.strides[..layout.strides.len() - 2].to_vec(),
-            offset: 0,
-        };
-        let strides = lead.expand(batch).strides;
-        let count: usize = batch.iter().product();
-        let mut all = Vec::with_capacity(count);
-        for mut i in 0..count {
-            let mut at = 0;
-            for (&n, &stride) in batch.iter().zip(&strides).rev() {
-                at += (i % n) * stride.unsigned_abs();
-                i /= n;
-            }
-            all.push(at);
-        }
-        all
+    (batch_offsets(call, 0, batch), batch_offsets(call, 1, batch))
+}
+
+/// Where input `index`'s matrices begin, relative to the first, if it is
+/// broadcast to the axes `batch` before the last two.
+pub fn batch_offsets(call: &CpuCall<'_>, index: usize, batch: &[usize]) -> Vec<usize> {
+    let layout = call.inputs[index].layout;
+    let lead = Layout {
+        shape: layout.shape[..layout.shape.len() - 2].to_vec(),
+        strides: layout.strides[..layout.strides.len() - 2].to_vec(),
+        offset: 0,
     };
-    (offsets(0), offsets(1))
+    let strides = lead.expand(batch).strides;
+    let count: usize = batch.iter().product();
+    let mut all = Vec::with_capacity(count);
+    for mut i in 0..count {
+        let mut at = 0;
+        for (&n, &stride) in batch.iter().zip(&strides).rev() {
+            at += (i % n) * stride.unsigned_abs();
+            i /= n;
+        }
+        all.push(at);
+    }
+    all
 }
 
 fn product_f32(
