@@ -1,14 +1,16 @@
-//! exp, log, tanh, erf (within 2 ulp) and sigmoid (2.5) over f32 vectors; the
-//! double-precision functions of [`double`] serve the rest.
+//! exp, log, tanh, erf (within 2 ulp), sigmoid (2.5) and GELU over f32 vectors;
+//! the double-precision functions of [`double`] serve the rest.
 //!
 //! The coefficients are weighted minimax fits of our own, made in 40 digits
 //! and rounded to f32; each comment states what is fitted and where.
 
 pub mod double;
+mod gelu;
 #[cfg(test)]
 mod tests;
 
 use crate::simd::Simd;
+pub use gelu::{gelu, gelu_tanh};
 
 /// p[0] + p[1] x + ... by Horner's rule.
 #[inline(always)]
@@ -141,46 +143,6 @@ pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
     let e = exp(s, s.neg(s.abs(x)));
     let one = s.splat(1.0);
     s.div(s.select(s.lt(x, s.zero()), e, one), s.add(one, e))
-}
-
-/// x P(x), P the probability of the normal distribution below x (Hendrycks and
-/// Gimpel 2016): within 3 ulp from -1 on, within 5e-9 below.
-#[inline(always)]
-pub fn gelu<S: Simd>(s: S, x: S::F) -> S::F {
-    let a = s.abs(x);
-    // P(-a) = exp(h(a) - a^2/2); h changes little, from 6 on by nothing that
-    // would count.
-    let t = s.min(s.splat(6.0), a);
-    let h = poly(
-        s,
-        t,
-        [
-            -std::f32::consts::LN_2,
-            -0.797_886_7,
-            0.181_706_74,
-            -0.036_384_813,
-            0.004_853_712_4,
-            -1.789_225_8e-5,
-            -0.000_193_847_87,
-            5.658_838e-5,
-            -9.212_001e-6,
-            9.263_862e-7,
-            -5.377_135e-8,
-            1.381_681_4e-9,
-        ],
-    );
-    let tail = exp_below(s, s.fma(s.mul(a, s.splat(-0.5)), a, h));
-    let below = s.select(s.lt(x, s.zero()), tail, s.sub(s.splat(1.0), tail));
-    s.mul(x, below)
-}
-
-/// x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)), which is x/2 (1 + tanh(sqrt(2/pi)
-/// (x + 0.044715 x^3))).
-#[inline(always)]
-pub fn gelu_tanh<S: Simd>(s: S, x: S::F) -> S::F {
-    // -2 sqrt(2/pi), and that times 0.044715.
-    let slope = s.fma(s.mul(x, x), s.splat(-0.071_354_814), s.splat(-1.595_769));
-    s.div(x, s.add(s.splat(1.0), exp(s, s.mul(x, slope))))
 }
 
 /// The error function.

@@ -48,6 +48,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const ISA: Isa = Isa::Avx512;
     const SCALES: bool = true;
+    const LOOKS_UP: bool = true;
     type F = __m512;
     type I = __m512i;
     type M = __mmask16;
@@ -104,6 +105,15 @@ impl Simd for Avx512 {
         sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
         max_lane(a: __m512) -> f32 = _mm512_reduce_max_ps(a);
         min_lane(a: __m512) -> f32 = _mm512_reduce_min_ps(a);
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[f32; 32], at: __m512i) -> __m512 {
+        let half = table.as_ptr();
+        unsafe {
+            let (low, high) = (_mm512_loadu_ps(half), _mm512_loadu_ps(half.add(16)));
+            _mm512_permutex2var_ps(low, at, high)
+        }
     }
 
     #[inline(always)]

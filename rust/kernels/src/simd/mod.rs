@@ -70,6 +70,16 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn ceil(self, a: Self::F) -> Self::F;
     fn trunc(self, a: Self::F) -> Self::F;
 
+    /// Whether [`Simd::look_up`] is one instruction.
+    const LOOKS_UP: bool = false;
+    /// For each lane the element that the low five bits of `at` tell.
+    #[inline(always)]
+    fn look_up(self, table: &[f32; 32], at: Self::I) -> Self::F {
+        let mut places = [0; MAX_LANES];
+        self.store_i(&mut places, at);
+        self.load(&places.map(|at| table[at as usize % 32]))
+    }
+
     fn lt(self, a: Self::F, b: Self::F) -> Self::M;
     fn le(self, a: Self::F, b: Self::F) -> Self::M;
     fn eq(self, a: Self::F, b: Self::F) -> Self::M;

@@ -102,6 +102,23 @@ impl Kernel for Check {
             is.iter().map(|a| *a as f32).collect::<Vec<_>>()
         );
 
+        let table: [f32; 32] = std::array::from_fn(|at| at as f32);
+        assert_eq!(
+            get(s.look_up(&table, i)),
+            one(&|a| a & 31)
+                .iter()
+                .map(|a| *a as f32)
+                .collect::<Vec<_>>()
+        );
+        for by in [-152, -150, -140, -126, -3, 0, 100, 127, 128] {
+            let scaled = get(s.scale(s.splat(1.5), s.splat(by as f32)));
+            let want = (1.5 * 2f64.powi(by)) as f32;
+            assert!(
+                scaled.iter().all(|y| *y == want),
+                "1.5 x 2^{by}: {scaled:?}"
+            );
+        }
+
         let twice: Vec<f32> = (0..2 * n).map(|i| i as f32).collect();
         let even = get(s.even(s.load(&twice), s.load(&twice[n..])));
         assert_eq!(even, (0..n).map(|i| 2.0 * i as f32).collect::<Vec<_>>());
