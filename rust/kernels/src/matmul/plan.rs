@@ -66,6 +66,8 @@ impl Cut {
                 share_right: rows > 1,
             };
         }
+        // Each thread its own rows: it meets them again in what comes next.
+        let rows = rows.next_multiple_of(threads).min(tiles);
         let cols = n
             .div_ceil(2 * most_cols)
             .max(want.div_ceil(rows))
@@ -210,9 +212,15 @@ fn blocks<L: Left, R: Right>(
     let step = tile_cols(isa);
     let panels = cols.len().div_ceil(step);
     let col_blocks = cut.cols.min(panels);
+    // The pool gives a thread consecutive tasks: a band of rows, and in it all
+    // rows for one block of columns after the other.
+    let threads = pool::threads_here();
+    let bands = if cut.rows % threads == 0 { threads } else { 1 };
+    let band = cut.rows / bands;
     let c = pool::DisjointMut::new(c);
     parallel_for(cut.rows * col_blocks, &|task| {
-        let (i, j) = (task % cut.rows, task / cut.rows);
+        let (first, task) = (task / (band * col_blocks), task % (band * col_blocks));
+        let (i, j) = (first * band + task % band, task / band);
         let tiles = all * i / cut.rows..all * (i + 1) / cut.rows;
         let rows = row_panel(all, m, tiles.start).start..row_panel(all, m, tiles.end - 1).end;
         let edge = |j: usize| cols.end.min(cols.start + panels * j / col_blocks * step);
