@@ -2,7 +2,7 @@
 
 use super::epilogue::Epilogue;
 use super::pack::{Raw, pack_left, pack_right_panels};
-use super::tile::{Lies, Rows, Tile, panel_width, tile, tile_cols, tile_rows};
+use super::tile::{L2, Lies, Rows, Tile, panel_width, prefetch, tile, tile_cols, tile_rows};
 use crate::isa::Isa;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -11,6 +11,11 @@ use std::ops::Range;
 /// K is cut evenly into blocks of at most this: a right panel of a block
 /// stays in the first-level cache, a left block in the second.
 const K_BLOCK: usize = 384;
+
+/// f32 values in a line of the cache.
+const LINE: usize = 16;
+/// Lines that a core asks for at once without waiting.
+const AHEAD: usize = 24;
 
 /// Into how many blocks K is cut.
 pub(crate) fn k_ranges(k: usize) -> usize {
@@ -79,6 +84,9 @@ pub(crate) struct Panels<'a> {
 }
 
 pub(crate) trait Right: Sync {
+    /// Whether panels may have to come from far away: weights do.
+    const FAR: bool = false;
+
     fn scratch(&self, isa: Isa, cols: usize, k: usize) -> usize;
 
     /// Panels of rows `k` and columns `cols`, which start at a panel's.
@@ -197,6 +205,8 @@ pub(crate) struct PackedRight<'a> {
 }
 
 impl Right for PackedRight<'_> {
+    const FAR: bool = true;
+
     fn scratch(&self, _: Isa, _: usize, _: usize) -> usize {
         0
     }
@@ -288,13 +298,24 @@ impl<L: Left, R: Right> Kernel for Block<'_, L, R> {
                     tile(s, r.len(), lies, &t);
                 };
                 let panels = self.cols.len().div_ceil(step);
-                if self.left_stays {
+                // A piece of the next panel is asked for before each tile.
+                let piece = b.step.div_ceil(self.tiles.len()).next_multiple_of(LINE);
+                let ahead = R::FAR && self.left_stays && piece <= AHEAD * LINE;
+                if self.left_stays && !ahead {
                     for tile_row in self.tiles.clone() {
                         (0..panels).for_each(|panel| one(tile_row, panel));
                     }
                 } else {
                     for panel in 0..panels {
-                        self.tiles.clone().for_each(|tile_row| one(tile_row, panel));
+                        let next = b.start.wrapping_add((panel + 1) * b.step);
+                        let more = ahead && panel + 1 < panels;
+                        for (i, tile_row) in self.tiles.clone().enumerate() {
+                            let piece = if more { piece } else { 0 };
+                            for at in (i * piece..(i + 1) * piece).step_by(LINE) {
+                                prefetch::<L2>(next.wrapping_add(at));
+                            }
+                            one(tile_row, panel);
+                        }
                     }
                 }
             }

@@ -144,7 +144,7 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
             // C is not needed before K has run by.
             unroll!(R < ROWS, {
                 for v in 0..VECS {
-                    prefetch(t.c.wrapping_add(R * t.c_row + v * S::LANES));
+                    prefetch::<L1>(t.c.wrapping_add(R * t.c_row + v * S::LANES));
                 }
             });
         }
@@ -217,23 +217,31 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
     }
 }
 
+/// The caches that [`prefetch`] can fetch into.
+pub(crate) const L1: u8 = 1;
+pub(crate) const L2: u8 = 2;
+
 /// Asks for a cache line ahead of its use.
 #[inline(always)]
-fn prefetch(p: *const f32) {
+pub(crate) fn prefetch<const LEVEL: u8>(p: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint, which no address makes fault; SSE is part of x86-64.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(p.cast());
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        if LEVEL == L1 {
+            _mm_prefetch::<_MM_HINT_T0>(p.cast());
+        } else {
+            _mm_prefetch::<_MM_HINT_T1>(p.cast());
+        }
     }
     #[cfg(target_arch = "aarch64")]
     // SAFETY: a hint, which no address makes fault.
     unsafe {
-        std::arch::asm!(
-            "prfm pstl1keep, [{p}]",
-            p = in(reg) p,
-            options(readonly, nostack, preserves_flags)
-        );
+        if LEVEL == L1 {
+            std::arch::asm!("prfm pstl1keep, [{p}]", p = in(reg) p, options(readonly, nostack, preserves_flags));
+        } else {
+            std::arch::asm!("prfm pldl2keep, [{p}]", p = in(reg) p, options(readonly, nostack, preserves_flags));
+        }
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = p;
