@@ -5,7 +5,14 @@
 //! their remainder (their phase): neighbours in the output are neighbours in
 //! the copy.
 
+use crate::matmul::tile::{L2, prefetch};
 use std::ops::Range;
+
+/// f32 values in a line of the cache.
+const LINE: usize = 16;
+/// Rows that are asked for ahead: one alone is too short for the machine to
+/// foresee it.
+const AHEAD: usize = 3;
 
 /// One axis of the copy.
 #[derive(Clone, Debug)]
@@ -103,9 +110,10 @@ impl Band {
     pub fn fill(&self, image: &[f32], copy: &mut [f32]) {
         let [rows, columns] = &self.axes;
         let row_len = columns.size * self.unit;
-        for (i, phase_y) in self.phases[0].iter().enumerate() {
-            let (inside, first) = rows.inside(*phase_y);
-            for position in 0..rows.positions() {
+        // Row after row as the image lies.
+        for position in 0..rows.positions() {
+            for (i, phase_y) in self.phases[0].iter().enumerate() {
+                let (inside, first) = rows.inside(*phase_y);
                 let at = (i * rows.positions() + position) * self.line;
                 let to = &mut copy[at..at + self.line];
                 if !inside.contains(&position) {
@@ -113,6 +121,10 @@ impl Band {
                     continue;
                 }
                 let y = first + (position - inside.start) * rows.stride;
+                let ahead = image.as_ptr().wrapping_add((y + AHEAD) * row_len);
+                for at in (0..row_len).step_by(LINE) {
+                    prefetch::<L2>(ahead.wrapping_add(at));
+                }
                 self.row(&image[y * row_len..(y + 1) * row_len], to);
             }
         }

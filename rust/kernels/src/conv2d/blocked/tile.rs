@@ -3,7 +3,7 @@
 
 use crate::activation::Activation;
 use crate::isa::Isa;
-use crate::matmul::tile::{tile_rows, unroll};
+use crate::matmul::tile::{L1, prefetch, tile_rows, unroll};
 use crate::simd::{Kernel, Simd};
 
 /// Vectors of output channels of the largest tile.
@@ -67,6 +67,14 @@ impl<const PIXELS: usize, const VECS: usize, const SOURCE: bool> Kernel
         let t = self.0;
         let pixel = if SOURCE == PLAIN { 1 } else { S::LANES };
         let mut w = t.w;
+        if SOURCE == PLAIN {
+            // A few steps only, and a large image.
+            unroll!(P < PIXELS, {
+                for v in 0..VECS {
+                    prefetch::<L1>(t.out.wrapping_add(P * S::LANES + v * t.out_block));
+                }
+            });
+        }
         // SAFETY: `tile`'s caller vouches for all operands.
         unsafe {
             let mut acc = [[s.zero(); VECS]; PIXELS];
