@@ -234,14 +234,37 @@ class _Attention(nn.Module):
         return self.output(ops.reshape(mixed, (batch, length, hidden)))
 
 
-def encoder() -> nn.Module:
+class _SpeltGELU(nn.Module):
+    """As operator sets before 20 have it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (ops.erf(x / 2.0**0.5) + 1.0) * 0.5
+
+
+class _SpeltNorm(nn.LayerNorm):
+    """As operator sets before 17 have it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - ops.mean(x, -1, keepdim=True)
+        deviation = ops.sqrt(ops.mean(centred**2, -1, keepdim=True) + self.eps)
+        return centred / deviation * self.weight + self.bias
+
+
+def encoder(
+    gelu: Callable[[], nn.Module] = nn.GELU, norm: Callable[[int], nn.Module] = nn.LayerNorm
+) -> nn.Module:
     """Six layers of BERT (Devlin et al., 2019) as small as MiniLM's, behind the embedding."""
     hidden, heads, layers = 384, 12, 6
     blocks: list[nn.Module] = []
     for _ in range(layers):
-        wide = nn.Sequential(_linear(hidden, 4 * hidden), nn.GELU(), _linear(4 * hidden, hidden))
-        blocks += [_Sum(_Attention(hidden, heads)), nn.LayerNorm(hidden), _Sum(wide), nn.LayerNorm(hidden)]
+        wide = nn.Sequential(_linear(hidden, 4 * hidden), gelu(), _linear(4 * hidden, hidden))
+        blocks += [_Sum(_Attention(hidden, heads)), norm(hidden), _Sum(wide), norm(hidden)]
     return nn.Sequential(*blocks)
+
+
+def spelt_encoder() -> nn.Module:
+    """The encoder as older exporters write it, GELU and layer norm node by node."""
+    return encoder(_SpeltGELU, _SpeltNorm)
 
 
 # Name: how it is built, and the shape of its float32 input without the batch.
@@ -252,6 +275,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "squeezenet": (squeezenet, (3, 224, 224)),
     "tiny_yolov2": (tiny_yolov2, (3, 416, 416)),
     "encoder": (encoder, (128, 384)),
+    "spelt_encoder": (spelt_encoder, (128, 384)),
 }
 
 

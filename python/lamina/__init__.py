@@ -47,7 +47,7 @@ from lamina._lamina import (
     tensor,
 )
 from lamina._lamina import version as __version__
-from lamina._modes import enable_grad, no_grad
+from lamina._modes import enable_grad, no_grad, thread_limit
 
 if TYPE_CHECKING:
     from lamina import decoders, interop, nn, onnx, ops, optim, registry, testing
@@ -126,5 +126,6 @@ __all__ = [
     "set_num_threads",
     "tensor",
     "testing",
+    "thread_limit",
     "uint8",
 ]

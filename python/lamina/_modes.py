@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ContextDecorator
 from types import TracebackType
 
-from lamina._lamina import set_grad_enabled
+from lamina._lamina import set_grad_enabled, set_thread_limit
 
 
 class _GradMode(ContextDecorator):
@@ -50,3 +50,38 @@ class enable_grad(_GradMode):  # noqa: N801
     """
 
     enabled = True
+
+
+class thread_limit(ContextDecorator):  # noqa: N801
+    """At most so many threads compute for the calling thread inside.
+
+    `lamina.set_num_threads` is the process's number; this is one caller's, as a server wants
+    whose threads each run a model. What other threads run is not limited. Results do not depend
+    on it. The limit counts where values are computed, not where ops are recorded.
+
+    Args:
+        threads: From 1, the calling thread alone, to 256.
+
+    Raises:
+        ArgumentError: Another number, on entering.
+
+    Example:
+        >>> with lamina.thread_limit(1):
+        ...     lamina.num_threads()
+        1
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._previous: list[int] = []
+
+    def __enter__(self) -> None:
+        self._previous.append(set_thread_limit(self._threads))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        set_thread_limit(self._previous.pop())

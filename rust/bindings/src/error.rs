@@ -1,7 +1,7 @@
 //! Errors on their way to Python: one table of classes, and the gate through
 //! which every call into the core goes, so that a panic never crosses.
 
-use lamina_core::{Error, ErrorKind, Result};
+use lamina_core::{Error, ErrorKind, Result, fork};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -202,12 +202,13 @@ pub fn run<T>(body: impl FnOnce() -> Result<T>) -> PyResult<T> {
     }
 }
 
-/// As [`run`], with the GIL released: for what waits or computes.
+/// As [`run`], with the GIL released: for what waits or computes.  Other core
+/// code holds the GIL, as a fork does.
 pub fn run_detached<T: Send>(
     py: Python<'_>,
     body: impl FnOnce() -> Result<T> + Send,
 ) -> PyResult<T> {
-    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(body)));
+    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(|| fork::inside(body))));
     match outcome {
         Ok(result) => result.map_err(to_py),
         Err(payload) => Err(to_py(panicked(payload.as_ref()))),

@@ -15,6 +15,7 @@ mod dlpack;
 mod dtype;
 mod error;
 mod explain;
+mod fork;
 mod index;
 mod methods;
 mod model;
@@ -53,7 +54,7 @@ mod _lamina {
     #[pymodule_export]
     use crate::record::{
         counters, default_device, devices, eval, grad, manual_seed, num_threads, op_table, record,
-        set_default_device, set_grad_enabled, set_num_threads, tensor,
+        set_default_device, set_grad_enabled, set_num_threads, set_thread_limit, tensor,
     };
     #[pymodule_export]
     use crate::tensor::PyTensor;
@@ -66,6 +67,7 @@ mod _lamina {
         // A mistyped variable is an error here, not where it is first read.
         crate::record::check_environment()?;
         crate::signals::install();
+        crate::fork::install(module.py())?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use crate::dtype::{self, dtype_arg};
 use crate::error::{from_py, run};
 use crate::numpy_arrays::{descr, dtype_of, numpy, plain, view_of};
 use crate::tensor::{PyTensor, shape_tuple};
+use lamina_core::fork::outside;
 use lamina_core::gpu::kernels::{ElementCode, elementwise};
 use lamina_core::op::{Blocked, Gradient, Lowered, Strides, Vjp};
 use lamina_core::{
@@ -31,7 +32,7 @@ struct PythonOp {
 
 /// Runs `body` with Python; its exceptions become the core's errors.
 fn with_python<T>(op: &str, what: &str, body: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T> {
-    Python::try_attach(|py| body(py).map_err(|error| from_py(op, what, error)))
+    outside(|| Python::try_attach(|py| body(py).map_err(|error| from_py(op, what, error))))
         .unwrap_or_else(|| Err(Error::plugin(format!("{op}: Python is shutting down"))))
 }
 

@@ -146,21 +146,37 @@ pub fn manual_seed(seed: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 
-/// How many threads the kernels may use.
-#[pyfunction]
-pub fn set_num_threads(threads: i64) -> PyResult<()> {
+fn threads_arg(name: &str, threads: i64) -> PyResult<usize> {
     match usize::try_from(threads) {
-        Ok(n) if (1..=pool::MAX_THREADS).contains(&n) => {
-            pool::set_num_threads(n);
-            Ok(())
-        }
+        Ok(n) if (1..=pool::MAX_THREADS).contains(&n) => Ok(n),
         _ => raise(Error::argument(format!(
-            "set_num_threads: got {threads}, wanted 1 to {}",
+            "{name}: got {threads}, wanted 1 to {}",
             pool::MAX_THREADS
         ))),
     }
 }
 
+/// How many threads the kernels may use, in the whole process.  Whatever runs
+/// follows it from its next kernel on.  Calls from several threads at once
+/// share the number evenly.
+#[pyfunction]
+pub fn set_num_threads(threads: i64) -> PyResult<()> {
+    pool::set_num_threads(threads_arg("set_num_threads", threads)?);
+    Ok(())
+}
+
+/// Limits what is run by the calling thread (`lamina.thread_limit`); the
+/// limit before.
+#[pyfunction]
+pub fn set_thread_limit(threads: i64) -> PyResult<usize> {
+    Ok(pool::set_thread_limit(threads_arg(
+        "thread_limit",
+        threads,
+    )?))
+}
+
+/// How many threads may compute for the calling thread, itself included: the
+/// process's number within the thread's limit.
 #[pyfunction]
 pub fn num_threads() -> usize {
     pool::num_threads()

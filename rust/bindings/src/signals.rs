@@ -1,6 +1,7 @@
 //! Ctrl-C while the core computes.
 
 use crate::error::keep_signal;
+use lamina_core::fork::outside;
 use pyo3::prelude::*;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ fn wants_to_stop() -> bool {
         }
     }
     // Only the main thread hears signals; elsewhere this is a no-op.
-    let raised = Python::try_attach(|py| py.check_signals().err()).flatten();
+    let raised = outside(|| Python::try_attach(|py| py.check_signals().err())).flatten();
     let stop = raised.is_some();
     if let Some(error) = raised {
         keep_signal(error);

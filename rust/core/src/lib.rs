@@ -10,6 +10,7 @@ mod device;
 mod error;
 mod eval;
 pub mod files;
+pub mod fork;
 mod grad;
 mod hash;
 pub mod interrupt;

@@ -3,17 +3,20 @@
 //! A region ([`parallel_for`]) hands task indices to the calling thread and to
 //! workers that spin briefly and then park.  Every participant takes its own
 //! contiguous range of tasks first, so that it meets its own data again from
-//! region to region, and then takes what is left of the others' ranges.  One
-//! region runs at a time: nested calls and calls from a second thread while
-//! the pool is busy run inline.  After a fork the child starts a new pool.
+//! region to region, and then takes what is left of the others' ranges.
+//! Callers share the threads evenly (see [`Seat`]); nested calls run inline.
+//! After a fork the child starts new workers.
 
 mod gate;
+mod seat;
 mod split;
+mod stop;
 
-use gate::Pool;
+pub use seat::Seat;
 pub use split::{DisjointMut, parallel_blocks, parallel_chunks, parallel_chunks_mut};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
+pub use stop::stoppable;
 
 /// More threads than this are not started.
 pub const MAX_THREADS: usize = 256;
@@ -25,11 +28,24 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// Of the regions that this thread begins.
+    static LIMIT: Cell<usize> = const { Cell::new(MAX_THREADS) };
 }
 
-/// How many threads a region may use, the caller included.
+/// How many threads may compute for this thread while no other calls, itself
+/// included: the process's number within the thread's own limit.
 #[inline]
 pub fn num_threads() -> usize {
+    process_threads().min(LIMIT.get())
+}
+
+/// Limits the regions that this thread begins; the limit before.
+pub fn set_thread_limit(n: usize) -> usize {
+    LIMIT.replace(n.clamp(1, MAX_THREADS))
+}
+
+#[inline]
+fn process_threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
             let n = from_env().ok().flatten().unwrap_or_else(default_threads);
@@ -43,7 +59,8 @@ pub fn num_threads() -> usize {
     }
 }
 
-/// Sets the number of threads, between 1 and [`MAX_THREADS`].
+/// Sets the process's number of threads, between 1 and [`MAX_THREADS`]; the
+/// next region of every thread follows it.
 pub fn set_num_threads(n: usize) {
     THREADS.store(n.clamp(1, MAX_THREADS), Ordering::Relaxed);
 }
@@ -94,18 +111,23 @@ fn physical_cores() -> Option<usize> {
 /// How many threads a region begun here may use: 1 inside another region.
 #[inline]
 pub fn threads_here() -> usize {
-    if INSIDE.get() { 1 } else { num_threads() }
+    if INSIDE.get() { 1 } else { seat::share() }
 }
 
-/// Runs `body(0)`, ..., `body(tasks - 1)`, each once, on the pool and on the
-/// calling thread, and returns when all are done.  A panic in `body` is raised
-/// again in the caller; tasks not begun by then are left out.
+/// Runs `body(0)`, ..., `body(tasks - 1)`, each once, on the workers and on
+/// the calling thread, and returns when all are done.  A panic in `body` is
+/// raised again in the caller; tasks not begun by then are left out.
 pub fn parallel_for(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
-    let threads = num_threads().min(tasks);
-    if threads <= 1 || INSIDE.get() || !Pool::current().run(threads, tasks, body) {
-        for task in 0..tasks {
-            body(task);
+    if tasks > 1 && !INSIDE.get() && num_threads() > 1 {
+        let _seat = Seat::take();
+        let threads = seat::share().min(tasks);
+        if let Some(team) = seat::team().filter(|_| threads > 1) {
+            return team.run(threads, tasks, body);
         }
+    }
+    for task in 0..tasks {
+        stop::check();
+        body(task);
     }
 }
 

@@ -38,6 +38,15 @@ impl Reduce {
         resolve_axes(name_of(self.kind), self.axes.dim.as_deref(), rank)
     }
 
+    /// Over how many of the last axes this takes the mean, where they stay.
+    pub(crate) fn mean_of_last(&self, rank: usize) -> Option<usize> {
+        let mut axes = self.resolved(rank).ok()?;
+        axes.sort_unstable();
+        let count = axes.len();
+        let last = count > 0 && axes.into_iter().eq(rank - count..rank);
+        (last && self.kind == Kind::Mean && self.axes.keepdim).then_some(count)
+    }
+
     /// Brings a reduced tensor back to the rank of `input`.
     fn with_axes(&self, reduced: &Tensor, input: &Tensor) -> Result<Tensor> {
         let mut shape = input.shape().to_vec();

@@ -1,10 +1,13 @@
 //! From recorded tensors to the planner's graph and its key.
 
+use super::composed::is_number_of_gelu;
 use super::graph::{Graph, Id, InputDef, Node, Origin, OutputDef, Work};
 use crate::hash::{Fingerprint, IdMap};
 use crate::node::Node as Recorded;
+use crate::ops::elementwise as e;
 use crate::{Error, Result, Storage, Tensor};
-use std::sync::Arc;
+use lamina_kernels::Func;
+use std::sync::{Arc, LazyLock};
 
 /// What is to be computed: recorded nodes in order, what they read from
 /// outside, and the results wanted.
@@ -155,10 +158,54 @@ impl Capture {
         depends
     }
 
+    /// The leaves whose numbers are structure, with those numbers: such as may
+    /// belong to a GELU or a layer norm spelt out.  A number that changes from
+    /// run to run, as a learning rate, is none of them.
+    fn fixed(&self) -> Vec<(usize, f64)> {
+        static PIVOTS: LazyLock<[u64; 3]> =
+            LazyLock::new(|| [Func::Erf, Func::Tanh, Func::Add].map(|func| e::op(func).key));
+        let [erf, tanh, add] = *PIVOTS;
+        let number = |leaf: usize| {
+            let leaf = &self.leaves[leaf];
+            let state = leaf.0.state.lock();
+            let value = state.value.as_ref().filter(|_| leaf.is_host_scalar())?;
+            let bytes = value.host_bytes().filter(|_| leaf.dtype().is_float())?;
+            let at = value.layout.offset * leaf.dtype().size();
+            Some(crate::scalar::read(leaf.dtype(), bytes.get(at..)?))
+        };
+        let mut fixed: Vec<(usize, f64)> = Vec::new();
+        let mut gelu = false;
+        for (at, Captured { node, .. }) in self.nodes.iter().enumerate() {
+            gelu |= node.op.key == erf || node.op.key == tanh;
+            if node.op.key != add {
+                continue;
+            }
+            // What is added to a mean may be a layer norm's eps.
+            if let [Place::Leaf(leaf), Place::Output(id, _)]
+            | [Place::Output(id, _), Place::Leaf(leaf)] = *self.read_by(at)
+                && self.nodes[self.node_at[&id]].node.op.op.name() == "mean"
+                && let Some(eps) = number(leaf)
+            {
+                fixed.push((leaf, eps));
+            }
+        }
+        if gelu {
+            let known = (0..self.leaves.len()).filter_map(|leaf| Some((leaf, number(leaf)?)));
+            fixed.extend(known.filter(|(_, number)| is_number_of_gelu(*number)));
+        }
+        fixed
+    }
+
     /// 128 bits of structure: ops and parameters, edges, what the leaves are,
     /// what is wanted and what may be donated.
     pub(crate) fn key(&self) -> u128 {
         let mut key = Fingerprint::new();
+        let fixed = self.fixed();
+        key.put(fixed.len() as u64);
+        for (leaf, number) in fixed {
+            key.put(leaf as u64);
+            key.put(number.to_bits());
+        }
         for leaf in &self.leaves {
             key.put(leaf.dtype() as u64);
             key.put(device_code(leaf.device()));
@@ -198,14 +245,18 @@ impl Capture {
     }
 
     /// The planner's graph.  With `fold`, leaves marked constant are part of
-    /// it (a loaded model's weights); else every leaf is an input.
+    /// it (a loaded model's weights); else only fixed numbers are.
     pub(crate) fn graph(&self, fold: bool) -> Graph {
         let mut graph = Graph::default();
+        let fixed = self.fixed();
         let mut leaf_ids: Vec<Id> = Vec::with_capacity(self.leaves.len());
         for (index, leaf) in self.leaves.iter().enumerate() {
             let value = leaf.value_now();
             let origin = match value {
                 Some(value) if fold && index >= self.stops => Origin::Constant(value),
+                Some(value) if fixed.iter().any(|(leaf, _)| *leaf == index) => {
+                    Origin::Constant(value)
+                }
                 Some(value) if !fold => Origin::Input(InputDef {
                     index,
                     strides: value.layout.strides,

@@ -7,7 +7,8 @@ use super::layout::Placed;
 use super::memory::{self, Need};
 use crate::call::{CpuCall, CpuOperand, CpuTail, Keeps};
 use crate::memory::CpuBuffer;
-use crate::{DType, Error, Layout, OpRef, Result, Storage, Value};
+use crate::{DType, Error, Layout, OpRef, Result, Storage, Value, fork, interrupt};
+use lamina_kernels::pool::Seat;
 use lamina_kernels::{Isa, elementwise};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -182,9 +183,11 @@ impl CpuPart {
         commits: usize,
         observe: &mut dyn FnMut(usize),
     ) -> std::result::Result<(), Failure> {
+        let _seat = Seat::take();
         for (at, step) in self.steps.iter().enumerate() {
+            fork::between_steps();
             if at <= commits {
-                crate::interrupt::check()?;
+                interrupt::check()?;
             }
             let failed = |error| Failure {
                 error,
@@ -194,7 +197,13 @@ impl CpuPart {
             let moved = moved_layouts(step, slots);
             let inputs = operands(&step.inputs, &moved, arena, slots).map_err(failed)?;
             let outputs = operands(&step.outputs, &[], arena, slots).map_err(failed)?;
-            step.run(&inputs, &outputs).map_err(failed)?;
+            let kernels = || step.run(&inputs, &outputs);
+            let ran = if at < commits {
+                interrupt::within(kernels)
+            } else {
+                kernels()
+            };
+            ran.map_err(failed)?;
             observe(at);
         }
         Ok(())

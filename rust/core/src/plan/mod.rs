@@ -5,6 +5,7 @@ mod affine;
 mod attention;
 mod blocked;
 pub(crate) mod capture;
+mod composed;
 mod cpu;
 mod cse;
 mod dead;
@@ -86,6 +87,7 @@ impl Plan {
         fold::fold(&mut graph)?;
         affine::affine(&mut graph)?;
         cse::cse(&mut graph);
+        composed::composed(&mut graph);
         transposed::transposed(&mut graph);
         let mut fallbacks = fuse::place(&mut graph);
         fuse::fuse(&mut graph);

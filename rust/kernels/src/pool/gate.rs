@@ -1,6 +1,6 @@
 //! The workers and how a region reaches them.
 
-use super::{INSIDE, MAX_THREADS};
+use super::{INSIDE, MAX_THREADS, stop};
 use parking_lot::Mutex;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -35,9 +35,8 @@ struct Region {
     shares: [Line<Share>; MAX_THREADS],
 }
 
-pub(super) struct Pool {
-    /// Held by the thread whose region runs.
-    busy: AtomicBool,
+/// The workers of one caller at a time.
+pub(super) struct Team {
     /// Bits 0..16: workers inside; bit 16: open; above: the region's number.
     /// A worker enters by adding one to an open gate, so the caller, who
     /// closes it when no task is left, waits only for those who came.
@@ -51,57 +50,9 @@ const OPEN: u64 = 1 << 16;
 const INSIDE_MASK: u64 = OPEN - 1;
 const REGION: u64 = OPEN << 1;
 
-/// The pool of this process; replaced in a forked child, whose copy of the
-/// parent's pool has no threads.
-static CURRENT: AtomicPtr<Pool> = AtomicPtr::new(std::ptr::null_mut());
-
-#[cfg(unix)]
-fn start_anew_after_fork() {
-    unsafe extern "C" {
-        fn pthread_atfork(
-            prepare: Option<extern "C" fn()>,
-            parent: Option<extern "C" fn()>,
-            child: Option<extern "C" fn()>,
-        ) -> i32;
-    }
-    extern "C" fn child() {
-        CURRENT.store(std::ptr::null_mut(), SeqCst);
-        // The fork may have come from inside a region.
-        INSIDE.set(false);
-    }
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    // SAFETY: the handler only stores.  Where registering fails for want of
-    // memory a forked child would run its regions alone: never wrong.
-    ONCE.call_once(|| unsafe {
-        pthread_atfork(None, None, Some(child));
-    });
-}
-
-impl Pool {
-    pub(super) fn current() -> &'static Pool {
-        // SAFETY: a stored pool is never freed.
-        if let Some(pool) = unsafe { CURRENT.load(Acquire).as_ref() } {
-            return pool;
-        }
-        #[cfg(unix)]
-        start_anew_after_fork();
-        let fresh = Box::into_raw(Box::new(Pool::new()));
-        let null = std::ptr::null_mut();
-        // SAFETY: both pointers come from a box; the loser was never shared.
-        unsafe {
-            match CURRENT.compare_exchange(null, fresh, AcqRel, Acquire) {
-                Ok(_) => &*fresh,
-                Err(first) => {
-                    drop(Box::from_raw(fresh));
-                    &*first
-                }
-            }
-        }
-    }
-
-    fn new() -> Pool {
-        Pool {
-            busy: AtomicBool::new(false),
+impl Default for Team {
+    fn default() -> Team {
+        Team {
             gate: Line::default(),
             parked: std::array::from_fn(|_| Line::default()),
             workers: Mutex::default(),
@@ -114,13 +65,12 @@ impl Pool {
             },
         }
     }
+}
 
-    /// Runs a region on up to `threads` threads; false (nothing done) where
-    /// another thread's region is running.
-    pub(super) fn run(&'static self, threads: usize, tasks: usize, body: &Body<'_>) -> bool {
-        if self.busy.swap(true, Acquire) {
-            return false;
-        }
+impl Team {
+    /// Runs a region on up to `threads` threads.  Only the thread whose team
+    /// it is calls this, and not from inside a region.
+    pub(super) fn run(&'static self, threads: usize, tasks: usize, body: &Body<'_>) {
         let workers = self.ensure_workers(threads - 1);
         let region = &self.region;
         // SAFETY: only the lifetime is changed; the region ends, with nobody
@@ -151,11 +101,9 @@ impl Pool {
         } else {
             None
         };
-        self.busy.store(false, Release);
         if let Some(payload) = payload {
             resume_unwind(payload);
         }
-        true
     }
 
     /// Starts workers up to `wanted`; how many of those there are (fewer where
@@ -243,6 +191,7 @@ impl Region {
                 while share.next.load(Relaxed) < end && !self.panicked.load(Relaxed) {
                     let task = share.next.fetch_add(1, Relaxed);
                     if task < end {
+                        stop::check();
                         body(task);
                     }
                 }

@@ -1,23 +1,29 @@
 //! Ways to cut work into tasks, and writing to one slice from several.
 
-use super::{num_threads, parallel_for};
+use super::{parallel_for, threads_here};
 use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Tasks a thread gets at least, so that a slow one can be relieved.
 const TASKS_PER_THREAD: usize = 4;
+/// Least chunks in a task at most: some milliseconds, so that a computation
+/// that is stopped ends soon.
+const LONGEST: usize = 256;
 
 /// Cuts `0..len` into ranges of at least `min_chunk` (the last may be
 /// shorter) and runs `body` on each.  The cut follows the number of threads:
 /// not for sums of floats, whose result would follow it too.
 pub fn parallel_chunks(len: usize, min_chunk: usize, body: impl Fn(Range<usize>) + Sync) {
-    let threads = num_threads();
+    let threads = threads_here();
     let most = if threads == 1 {
         1
     } else {
         threads * TASKS_PER_THREAD
     };
-    let chunk = len.div_ceil(most).max(min_chunk).max(1);
+    let least = min_chunk.max(1);
+    let chunk = len
+        .div_ceil(most)
+        .clamp(least, least.saturating_mul(LONGEST));
     parallel_blocks(len, chunk, |_, range| body(range));
 }
 

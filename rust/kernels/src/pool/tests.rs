@@ -1,8 +1,8 @@
 use super::{
-    MAX_THREADS, num_threads, parallel_blocks, parallel_chunks, parallel_chunks_mut, parallel_for,
-    parse, set_num_threads,
+    MAX_THREADS, Seat, num_threads, parallel_blocks, parallel_chunks, parallel_chunks_mut,
+    parallel_for, parse, seat, set_num_threads, set_thread_limit, stoppable, threads_here,
 };
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 fn counts(n: usize) -> Vec<AtomicUsize> {
     (0..n).map(|_| AtomicUsize::new(0)).collect()
@@ -62,6 +62,83 @@ fn nested_and_concurrent_callers() {
             });
         }
     });
+}
+
+#[test]
+fn callers_together_use_as_many_threads_as_one() {
+    for threads in 1..=9 {
+        for callers in 1..=threads {
+            let parts: Vec<usize> = (0..callers)
+                .map(|place| seat::part(threads, callers, place))
+                .collect();
+            assert_eq!(parts.iter().sum::<usize>(), threads, "{parts:?}");
+            assert!(parts[0] - parts[callers - 1] <= 1, "{parts:?}");
+        }
+        assert_eq!(seat::part(threads, threads + 1, threads), 1);
+    }
+}
+
+#[test]
+fn more_callers_than_seats() {
+    set_num_threads(2);
+    let (sitting, begun) = (std::sync::Barrier::new(80), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..80 {
+            scope.spawn(|| {
+                let _seat = Seat::take();
+                // A thread has one seat, however often it asks.
+                let again = Seat::take();
+                sitting.wait();
+                drop(again);
+                assert!(threads_here() <= 2);
+                parallel_for(10, &|_| once(&begun));
+            });
+        }
+    });
+    assert_eq!(begun.load(Relaxed), 800);
+}
+
+#[test]
+fn a_limit_is_its_threads_own() {
+    set_num_threads(2);
+    assert_eq!(set_thread_limit(1), MAX_THREADS);
+    assert_eq!((num_threads(), threads_here()), (1, 1));
+    let me = std::thread::current().id();
+    parallel_for(8, &|_| assert_eq!(std::thread::current().id(), me));
+    std::thread::spawn(|| assert_eq!(set_thread_limit(3), MAX_THREADS))
+        .join()
+        .expect("the other thread's limit is its own");
+    assert_eq!(set_thread_limit(MAX_THREADS), 1);
+}
+
+#[test]
+fn stopping_leaves_tasks_out_and_the_pool_lives_on() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    set_num_threads(2);
+    let run = |tasks: usize, last: usize| {
+        let begun = AtomicUsize::new(0);
+        STOP.store(false, Relaxed);
+        let ended = stoppable(
+            || STOP.load(Relaxed),
+            || {
+                // The inner region is one task of the outer one.
+                parallel_for(2, &|_| {
+                    parallel_for(tasks, &|_| {
+                        STOP.fetch_or(begun.fetch_add(1, Relaxed) == last, Relaxed);
+                    });
+                });
+            },
+        );
+        (ended.is_some(), begun.into_inner())
+    };
+    for _ in 0..3 {
+        let (ended, begun) = run(1000, 100);
+        assert!(!ended && (101..2000).contains(&begun), "{begun}");
+        assert_eq!(run(1000, 5000), (true, 2000));
+    }
+    STOP.store(true, Relaxed);
+    // Nobody asks for it here.
+    parallel_for(2, &|_| {});
 }
 
 #[test]
