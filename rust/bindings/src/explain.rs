@@ -79,6 +79,7 @@ pub struct Explanation {
     steps: Vec<StepInfo>,
     fallbacks: Vec<String>,
     arena: usize,
+    live: usize,
 }
 
 impl Explanation {
@@ -87,6 +88,7 @@ impl Explanation {
             steps: plan.steps().to_vec(),
             fallbacks: plan.fallbacks().to_vec(),
             arena: plan.arena_bytes(),
+            live: plan.live_bytes(),
         }
     }
 
@@ -96,6 +98,7 @@ impl Explanation {
             steps: Vec::new(),
             fallbacks: Vec::new(),
             arena: 0,
+            live: 0,
         }
     }
 }
@@ -112,10 +115,17 @@ impl Explanation {
         self.fallbacks.clone()
     }
 
-    /// Bytes of memory that intermediate values share.
+    /// Bytes of memory that intermediate values share, on the CPU.
     #[getter]
     fn arena_bytes(&self) -> usize {
         self.arena
+    }
+
+    /// Bytes of the intermediate values that are needed at once, at the step that needs most: no
+    /// arena could be smaller.
+    #[getter]
+    fn live_bytes(&self) -> usize {
+        self.live
     }
 
     fn __len__(&self) -> usize {
@@ -131,10 +141,11 @@ impl Explanation {
             let flops: u64 = self.steps.iter().map(|s| s.flops).sum();
             let _ = writeln!(
                 text,
-                "{} steps, {} moved, {} of intermediates, {}flop",
+                "{} steps, {} moved, {} of intermediates ({} at once), {}flop",
                 self.steps.len(),
                 binary(bytes),
                 binary(self.arena as u64),
+                binary(self.live as u64),
                 decimal(flops)
             );
         }

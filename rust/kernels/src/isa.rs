@@ -10,7 +10,7 @@ const VARIABLE: &str = "LAMINA_CPU_ISA";
 pub enum Isa {
     /// Plain Rust, eight lanes, compiled for the target's baseline.
     Portable,
-    /// AVX2 with FMA: eight lanes, sixteen registers.
+    /// AVX2 with FMA and F16C: eight lanes, sixteen registers.
     Avx2,
     /// AVX-512 F, BW, DQ and VL: sixteen lanes, thirty-two registers.
     Avx512,
@@ -39,13 +39,23 @@ impl Isa {
         }
     }
 
+    /// Whether it has an instruction that widens 16-bit floats: without one
+    /// that takes longer than to read them as f32.
+    pub const fn widens_halves(self) -> bool {
+        !matches!(self, Isa::Portable)
+    }
+
     /// Whether this machine runs it.
     #[inline]
     pub fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         match self {
             Isa::Portable => true,
-            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Isa::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
             Isa::Avx512 => {
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")

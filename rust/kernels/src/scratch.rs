@@ -55,6 +55,17 @@ impl AlignedBuf {
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
+    /// The same memory as 16-bit words.
+    pub fn as_halves(&self) -> &[u16] {
+        // SAFETY: any bits are u16, of which two take the place of an f32.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast(), 2 * self.len) }
+    }
+
+    pub fn as_mut_halves(&mut self) -> &mut [u16] {
+        // SAFETY: as above, for f32 too.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().cast(), 2 * self.len) }
+    }
+
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         // SAFETY: as above.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }

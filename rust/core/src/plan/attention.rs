@@ -103,7 +103,9 @@ fn found(graph: &Graph, [product, softmax, last]: [usize; 3]) -> Option<Found> {
     let same = shapes
         .iter()
         .all(|s| s.len() == rank && s[..rank - 2] == *lead);
-    if !same || shapes[0][rank - 2] < ROWS || shapes.iter().any(|s| s.contains(&0)) {
+    // Half weights are widened by matrix products alone.
+    let single = inputs.iter().all(|&id| graph.meta(id).dtype == DType::F32);
+    if !same || !single || shapes[0][rank - 2] < ROWS || shapes.iter().any(|s| s.contains(&0)) {
         return None;
     }
     let (op, more) = scores(graph, product)?;

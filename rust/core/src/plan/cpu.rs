@@ -47,6 +47,8 @@ struct Step {
 pub struct CpuPart {
     steps: Vec<Step>,
     arena_bytes: usize,
+    /// Bytes of the largest set of values that lie in it together.
+    live_bytes: usize,
     /// Arenas of runs that are over.
     idle: Mutex<Vec<Arc<CpuBuffer>>>,
 }
@@ -150,12 +152,17 @@ impl CpuPart {
         CpuPart {
             steps,
             arena_bytes,
+            live_bytes: memory::largest_live(&needs),
             idle: Mutex::default(),
         }
     }
 
     pub fn arena_bytes(&self) -> usize {
         self.arena_bytes
+    }
+
+    pub fn live_bytes(&self) -> usize {
+        self.live_bytes
     }
 
     /// Runs the steps; `slots` are the values that cross the border, outputs

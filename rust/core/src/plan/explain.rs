@@ -3,8 +3,8 @@
 use super::graph::{Graph, Work};
 use super::layout::Placed;
 use super::schedule::Part;
-use crate::Device;
 use crate::op::Meta;
+use crate::{Class, DType, Device};
 
 /// One step of a plan.
 #[derive(Clone, Debug)]
@@ -39,11 +39,17 @@ pub(super) fn steps(graph: &Graph, placed: &[Placed], parts: &[Part]) -> Vec<Ste
             let outputs: Vec<&Meta> = node.outputs.iter().map(|&id| graph.meta(id)).collect();
             let each = outputs[0].len() as u64;
             let tail = node.tail.as_ref().map_or(0, |t| t.chain.instrs.len());
+            let product = part.device == Device::Cpu && matches!(node.class(), Class::Product);
             let (flops, params, kernel) = match &node.work {
                 Work::Op(op) => (
                     op.op.flops(&inputs, &outputs),
                     op.op.params().to_string(),
-                    op.op.name().to_owned(),
+                    match &inputs[..] {
+                        [_, right, ..] if product && right.dtype == DType::F16 => {
+                            format!("{}, float16 weight", op.op.name())
+                        }
+                        _ => op.op.name().to_owned(),
+                    },
                 ),
                 Work::Chain(chain) => (
                     each * chain.instrs.len() as u64,

@@ -1,5 +1,8 @@
 //! Memory by lifetime: values that are not alive together share memory.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
 /// A value's need: bytes, and the first and last step that touch it.
 #[derive(Clone, Copy, Debug)]
 pub struct Need {
@@ -10,12 +13,32 @@ pub struct Need {
 
 pub const ALIGN: usize = 64;
 
+/// Bytes of the values alive at the step that has the most: no arena is
+/// smaller.
+pub fn largest_live(needs: &[Need]) -> usize {
+    let steps = needs.iter().map(|need| need.last + 1).max().unwrap_or(0);
+    let mut born = vec![0; steps];
+    let mut died = vec![0; steps + 1];
+    for need in needs {
+        born[need.first] += need.bytes;
+        died[need.last + 1] += need.bytes;
+    }
+    let alive = (born.iter().zip(&died)).scan(0, |alive, (born, died)| {
+        *alive = *alive + born - died;
+        Some(*alive)
+    });
+    alive.max().unwrap_or(0)
+}
+
+/// More values are placed in the order of need.
+const MOST_BY_SIZE: usize = 4096;
+
 /// Offsets into one arena, and its size.  Larger values are placed first,
 /// each at the lowest gap left by those alive with it.
 pub fn arena(needs: &[Need]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..needs.len()).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(needs[i].bytes), needs[i].first));
-    if needs.len() > 4096 {
+    order.sort_by_key(|&i| (Reverse(needs[i].bytes), needs[i].first));
+    if needs.len() > MOST_BY_SIZE {
         return arena_in_order(needs);
     }
     let mut offsets = vec![0; needs.len()];
@@ -49,16 +72,76 @@ pub fn arena(needs: &[Need]) -> (Vec<usize>, usize) {
     (offsets, size)
 }
 
-/// For very long plans: slots reused in order of need, linear in their number.
+/// For very long plans: each value in the lowest gap there is when it is made,
+/// which does not know what comes later, but takes about as long for each.
 fn arena_in_order(needs: &[Need]) -> (Vec<usize>, usize) {
-    let (slots, sizes) = slots(needs);
-    let mut starts = Vec::with_capacity(sizes.len());
-    let mut end = 0;
-    for bytes in sizes {
-        starts.push(end);
-        end += bytes;
+    let mut order: Vec<usize> = (0..needs.len()).collect();
+    order.sort_by_key(|&i| (needs[i].first, Reverse(needs[i].bytes)));
+    let mut offsets = vec![0; needs.len()];
+    let mut busy: BinaryHeap<Reverse<(usize, usize, usize)>> = BinaryHeap::new();
+    let mut gaps = Gaps::default();
+    for i in order {
+        let need = needs[i];
+        while let Some(&Reverse((last, start, bytes))) = busy.peek()
+            && last < need.first
+        {
+            busy.pop();
+            gaps.give(start, bytes);
+        }
+        let bytes = need.bytes.next_multiple_of(ALIGN);
+        offsets[i] = gaps.take(bytes);
+        busy.push(Reverse((need.last, offsets[i], bytes)));
     }
-    (slots.into_iter().map(|s| starts[s]).collect(), end)
+    (offsets, gaps.size)
+}
+
+/// Gaps that are looked at for one value.
+const LOOKS: usize = 256;
+
+/// What of an arena is free.
+#[derive(Default)]
+struct Gaps {
+    /// Bytes by start; no two touch, none ends at `top`.
+    free: BTreeMap<usize, usize>,
+    /// From here on all is free.
+    top: usize,
+    /// The highest that `top` has been.
+    size: usize,
+}
+
+impl Gaps {
+    fn take(&mut self, bytes: usize) -> usize {
+        let fits = |(_, free): &(&usize, &usize)| **free >= bytes;
+        if let Some((&start, &free)) = self.free.iter().take(LOOKS).find(fits) {
+            self.free.remove(&start);
+            if free > bytes {
+                self.free.insert(start + bytes, free - bytes);
+            }
+            return start;
+        }
+        let start = self.top;
+        self.top += bytes;
+        self.size = self.size.max(self.top);
+        start
+    }
+
+    fn give(&mut self, mut start: usize, bytes: usize) {
+        let mut end = start + bytes;
+        if let Some(more) = self.free.remove(&end) {
+            end += more;
+        }
+        if let Some((&below, &free)) = self.free.range(..start).next_back()
+            && below + free == start
+        {
+            self.free.remove(&below);
+            start = below;
+        }
+        if end == self.top {
+            self.top = start;
+        } else if end > start {
+            self.free.insert(start, end - start);
+        }
+    }
 }
 
 /// Separate buffers: which one each value uses, and their sizes.
@@ -66,13 +149,12 @@ pub fn slots(needs: &[Need]) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..needs.len()).collect();
     order.sort_by_key(|&i| needs[i].first);
     let mut sizes: Vec<usize> = Vec::new();
-    let mut free: std::collections::BTreeSet<(usize, usize)> = std::collections::BTreeSet::new();
-    let mut busy: std::collections::BinaryHeap<std::cmp::Reverse<(usize, usize)>> =
-        std::collections::BinaryHeap::new();
+    let mut free: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let mut busy: BinaryHeap<Reverse<(usize, usize)>> = BinaryHeap::new();
     let mut chosen = vec![0; needs.len()];
     for i in order {
         let need = needs[i];
-        while let Some(&std::cmp::Reverse((last, slot))) = busy.peek() {
+        while let Some(&Reverse((last, slot))) = busy.peek() {
             if last >= need.first {
                 break;
             }
@@ -94,7 +176,7 @@ pub fn slots(needs: &[Need]) -> (Vec<usize>, Vec<usize>) {
             sizes.len() - 1
         };
         chosen[i] = slot;
-        busy.push(std::cmp::Reverse((need.last, slot)));
+        busy.push(Reverse((need.last, slot)));
     }
     (chosen, sizes)
 }
@@ -132,20 +214,15 @@ mod tests {
             .collect();
         let (offsets, size) = arena(&needs);
         assert!(!overlap(&needs, &offsets));
-        let peak = (0..220)
-            .map(|t| {
-                needs
-                    .iter()
-                    .filter(|n| n.first <= t && t <= n.last)
-                    .map(|n| n.bytes.next_multiple_of(ALIGN))
-                    .sum::<usize>()
-            })
-            .max();
-        assert!(
-            size as f64 <= 1.25 * peak.unwrap_or(0) as f64,
-            "{size} against {peak:?}"
-        );
-        let (offsets, _) = arena_in_order(&needs);
+        let live = (0..220).map(|t| {
+            let alive = needs.iter().filter(|n| n.first <= t && t <= n.last);
+            alive.map(|n| n.bytes).sum::<usize>()
+        });
+        let most = largest_live(&needs);
+        assert_eq!(Some(most), live.max());
+        assert!(size as f64 <= 1.2 * most as f64, "{size} against {most}");
+        let (offsets, size) = arena_in_order(&needs);
         assert!(!overlap(&needs, &offsets));
+        assert!(size as f64 <= 1.2 * most as f64, "{size} against {most}");
     }
 }

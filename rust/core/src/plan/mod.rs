@@ -125,11 +125,20 @@ impl Plan {
 
     /// Bytes that CPU intermediates take in one run.
     pub fn arena_bytes(&self) -> usize {
-        let of = |part: &Part| match part {
-            Part::Cpu(part) => part.arena_bytes(),
-            Part::Gpu(_) => 0,
-        };
-        self.parts.iter().map(|(part, ..)| of(part)).sum()
+        self.cpu_parts().map(cpu::CpuPart::arena_bytes).sum()
+    }
+
+    /// Bytes of the most CPU intermediates that a part has at once: what the
+    /// arenas could not do without.
+    pub fn live_bytes(&self) -> usize {
+        self.cpu_parts().map(cpu::CpuPart::live_bytes).sum()
+    }
+
+    fn cpu_parts(&self) -> impl Iterator<Item = &cpu::CpuPart> {
+        self.parts.iter().filter_map(|(part, ..)| match part {
+            Part::Cpu(part) => Some(part),
+            Part::Gpu(_) => None,
+        })
     }
 
     /// For each result, which input's storage it takes over.

@@ -21,7 +21,10 @@ pub fn transposed(graph: &mut Graph) {
             let [reader] = readers[product][..] else {
                 return None;
             };
+            // A weight of halves is widened on the right side only.
+            let alike = |&id: &Id| graph.meta(id).dtype == graph.meta(product).dtype;
             let found = op::<Matmul>(node).is_some()
+                && node.inputs.iter().all(alike)
                 && !wanted[product]
                 && op::<Permute>(&nodes[reader])
                     .is_some_and(|p| p.swaps_last(graph.meta(product).shape.len()));

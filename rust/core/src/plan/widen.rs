@@ -3,12 +3,17 @@
 //! between two kernels is left out: intermediate values keep f32's precision,
 //! and what stands between two kernels (activations, concat, views) stays wide
 //! with them.
+//!
+//! A matrix product on a CPU takes a constant f16 matrix on its right as it
+//! is and widens it as it reads it: such weights stay half as large.
 
 use super::graph::{Graph, Id, Node, Origin, Work};
 use crate::op::Meta;
-use crate::{Class, DType};
-use lamina_kernels::Func;
-use std::collections::HashMap;
+use crate::ops::matmul::Matmul;
+use crate::{Class, DType, Device};
+use lamina_kernels::{Func, Isa};
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
 
 fn is_half(dtype: DType) -> bool {
     matches!(dtype, DType::F16 | DType::BF16)
@@ -18,7 +23,14 @@ pub fn widen(graph: &mut Graph) {
     let nodes = std::mem::take(&mut graph.nodes);
     // The f32 twin of a half value, where there is one.
     let mut wide: HashMap<Id, Id> = HashMap::new();
+    // Constants, and views of constants.
+    let mut constant: HashSet<Id> = (0..graph.values.len())
+        .filter(|&id| graph.constant(id).is_some())
+        .collect();
     for mut node in nodes {
+        if matches!(node.class(), Class::View(_)) && constant.contains(&node.inputs[0]) {
+            constant.extend(&node.outputs);
+        }
         let computes = matches!(node.class(), Class::Product | Class::Compute);
         let touches = node
             .inputs
@@ -31,7 +43,8 @@ pub fn widen(graph: &mut Graph) {
         }
         for slot in 0..node.inputs.len() {
             let id = node.inputs[slot];
-            if is_half(graph.meta(id).dtype) {
+            let as_it_is = slot == 1 && constant.contains(&id) && widens(graph, &node);
+            if is_half(graph.meta(id).dtype) && !as_it_is {
                 let twin = match wide.get(&id) {
                     Some(&twin) => twin,
                     None => cast(graph, id, DType::F32, &node),
@@ -67,6 +80,21 @@ pub fn widen(graph: &mut Graph) {
         }
     }
     super::dead::dead(graph);
+}
+
+/// Whether a node's kernel widens its right operand, were that constant.
+fn widens(graph: &Graph, node: &Node) -> bool {
+    let Work::Op(op) = &node.work else {
+        return false;
+    };
+    let any: &dyn Any = &*op.op;
+    let right = graph.meta(node.inputs[1]);
+    // One column is a dot product, whose kernel reads f32.
+    any.is::<Matmul>()
+        && node.device == Device::Cpu
+        && Isa::current().widens_halves()
+        && right.dtype == DType::F16
+        && matches!(right.shape[..], [rows, cols] if rows > 0 && cols > 1)
 }
 
 /// Whether a node that would take halves as they are goes on with the f32

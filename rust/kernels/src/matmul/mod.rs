@@ -11,6 +11,7 @@ pub(crate) mod block;
 mod epilogue;
 mod few_rows;
 mod generic;
+mod half;
 mod operand;
 pub(crate) mod pack;
 pub(crate) mod pack_all;
@@ -26,6 +27,7 @@ pub use generic::{Scalar, matmul_generic};
 pub use operand::{MatRef, PackedRhs, Rhs};
 
 use crate::isa::Isa;
+use operand::PackedPanels;
 use plan::Shape;
 
 /// Called with a final, contiguous piece of C while it is in the cache, and
@@ -74,7 +76,13 @@ pub fn matmul_f32(
         }
         Rhs::Packed(b) => match b.column() {
             Some(b) if vector::multiply(isa, a, b, c, tail) => {}
-            _ => plan::packed(isa, shape, a.raw(), &b.right(), c, epilogue),
+            _ => match b.panels() {
+                PackedPanels::Single(b) => plan::packed(isa, shape, a.raw(), &b, c, epilogue),
+                PackedPanels::Half(b) if half::is_few(isa, m) => {
+                    half::few_rows(isa, shape, a.raw(), b, c, tail);
+                }
+                PackedPanels::Half(b) => plan::packed(isa, shape, a.raw(), &b, c, epilogue),
+            },
         },
     }
 }

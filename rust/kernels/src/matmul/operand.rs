@@ -1,6 +1,7 @@
 //! What a product is made of.
 
 use super::block::PackedRight;
+use super::half::{self, PackedHalf};
 use super::pack::Raw;
 use super::pack_all::{Job, pack_all};
 use super::tile::panel_width;
@@ -103,6 +104,14 @@ pub struct PackedRhs {
     rows: usize,
     cols: usize,
     data: AlignedBuf,
+    /// `data` holds 16-bit floats.
+    half: bool,
+}
+
+/// How a packed operand's panels are read.
+pub(super) enum PackedPanels<'a> {
+    Single(PackedRight<'a>),
+    Half(PackedHalf<'a>),
 }
 
 impl PackedRhs {
@@ -120,6 +129,23 @@ impl PackedRhs {
             rows: b.rows,
             cols: b.cols,
             data,
+            half: false,
+        }
+    }
+
+    /// Of 16-bit floats (their bits), which each product widens as it reads
+    /// them; the results are those of the operand widened beforehand.
+    pub fn half(isa: Isa, b: MatRef<'_, u16>) -> PackedRhs {
+        b.check();
+        let words = b.rows * panel_width(isa, b.cols) / 2;
+        let mut data = AlignedBuf::zeroed(words);
+        half::pack(isa, b, data.as_mut_halves());
+        PackedRhs {
+            isa,
+            rows: b.rows,
+            cols: b.cols,
+            data,
+            half: true,
         }
     }
 
@@ -145,7 +171,7 @@ impl PackedRhs {
     pub(super) fn column(&self) -> Option<MatRef<'_, f32>> {
         let row_stride = panel_width(self.isa, 1);
         let data = self.data.as_slice();
-        (self.cols == 1).then_some(MatRef {
+        (self.cols == 1 && !self.half).then_some(MatRef {
             data,
             rows: self.rows,
             cols: 1,
@@ -154,11 +180,17 @@ impl PackedRhs {
         })
     }
 
-    pub(super) fn right(&self) -> PackedRight<'_> {
-        PackedRight {
+    pub(super) fn panels(&self) -> PackedPanels<'_> {
+        if self.half {
+            return PackedPanels::Half(PackedHalf {
+                data: self.data.as_halves(),
+                cols: self.cols,
+            });
+        }
+        PackedPanels::Single(PackedRight {
             data: self.data.as_slice(),
             width: panel_width(self.isa, self.cols),
             first_col: 0,
-        }
+        })
     }
 }

@@ -153,11 +153,11 @@ pub(super) fn plain(
 }
 
 /// B packed beforehand.
-pub(super) fn packed(
+pub(super) fn packed<R: Right>(
     isa: Isa,
     shape: Shape,
     a: Raw,
-    b: &PackedRight<'_>,
+    b: &R,
     c: &mut [f32],
     epilogue: &Epilogue<'_>,
 ) {

@@ -32,7 +32,7 @@ fn oracle(a: MatRef<'_, f32>, b: MatRef<'_, f32>) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// Every element within rounding of the true sum.
-fn assert_close(got: &[f32], a: MatRef<'_, f32>, b: MatRef<'_, f32>, what: &str) {
+pub(super) fn assert_close(got: &[f32], a: MatRef<'_, f32>, b: MatRef<'_, f32>, what: &str) {
     let (want, sizes) = oracle(a, b);
     for (i, (got, (want, size))) in got.iter().zip(want.iter().zip(&sizes)).enumerate() {
         let err = (f64::from(*got) - want).abs();

@@ -142,6 +142,12 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `n` values can be written at `p`.
     unsafe fn store_ptr_part(self, p: *mut f32, n: usize, v: Self::F);
 
+    /// `LANES` halves (IEEE 754's binary16), widened without loss.
+    ///
+    /// # Safety
+    /// `LANES` values can be read at `p`.
+    unsafe fn load_half_ptr(self, p: *const u16) -> Self::F;
+
     /// The even lanes of `low`, then those of `high`.
     fn even(self, low: Self::F, high: Self::F) -> Self::F;
 

@@ -8,14 +8,14 @@ use crate::isa::Isa;
 use std::arch::aarch64::{
     float32x4_t, int32x4_t, uint32x4_t, vadd_f32, vaddq_f32, vaddq_s32, vaddvq_u32, vandq_s32,
     vandq_u32, vbslq_f32, vbslq_s32, vceqq_f32, vceqq_s32, vcleq_f32, vcltq_f32, vcltq_s32,
-    vcombine_f32, vcvtnq_s32_f32, vcvtq_f32_s32, vcvtq_s32_f32, vdivq_f32, vdup_n_f32, vdupq_n_f32,
-    vdupq_n_s32, vdupq_n_u32, veorq_s32, vfmaq_f32, vfmsq_f32, vget_high_f32, vget_lane_f32,
-    vget_low_f32, vld1_f32, vld1_lane_f32, vld1q_f32, vld1q_u32, vmaxq_f32, vmaxq_s32, vmaxvq_f32,
-    vminq_f32, vminq_s32, vminvq_f32, vmulq_f32, vmulq_s32, vmvnq_u32, vorrq_s32, vorrq_u32,
-    vpadd_f32, vreinterpretq_f32_s32, vreinterpretq_s32_f32, vreinterpretq_s32_u32,
-    vreinterpretq_u32_s32, vrndmq_f32, vrndnq_f32, vrndpq_f32, vrndq_f32, vshlq_n_s32, vshrq_n_s32,
-    vshrq_n_u32, vsqrtq_f32, vst1_f32, vst1_lane_f32, vst1q_f32, vsubq_f32, vsubq_s32, vtstq_u32,
-    vuzp1q_f32,
+    vcombine_f32, vcvt_f32_f16, vcvtnq_s32_f32, vcvtq_f32_s32, vcvtq_s32_f32, vdivq_f32,
+    vdup_n_f32, vdupq_n_f32, vdupq_n_s32, vdupq_n_u32, veorq_s32, vfmaq_f32, vfmsq_f32,
+    vget_high_f32, vget_lane_f32, vget_low_f32, vld1_f32, vld1_lane_f32, vld1_u16, vld1q_f32,
+    vld1q_u32, vmaxq_f32, vmaxq_s32, vmaxvq_f32, vminq_f32, vminq_s32, vminvq_f32, vmulq_f32,
+    vmulq_s32, vmvnq_u32, vorrq_s32, vorrq_u32, vpadd_f32, vreinterpret_f16_u16,
+    vreinterpretq_f32_s32, vreinterpretq_s32_f32, vreinterpretq_s32_u32, vreinterpretq_u32_s32,
+    vrndmq_f32, vrndnq_f32, vrndpq_f32, vrndq_f32, vshlq_n_s32, vshrq_n_s32, vshrq_n_u32,
+    vsqrtq_f32, vst1_f32, vst1_lane_f32, vst1q_f32, vsubq_f32, vsubq_s32, vtstq_u32, vuzp1q_f32,
 };
 
 /// The proof that NEON is there; made by [`run`] alone.
@@ -228,6 +228,14 @@ impl Simd for Neon {
         unsafe {
             store_part(p, low, v.0);
             store_part(p.wrapping_add(4), high, v.1);
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_half_ptr(self, p: *const u16) -> F {
+        // SAFETY: the caller's.
+        unsafe {
+            let [low, high] = [vld1_u16(p), vld1_u16(p.add(4))].map(|h| vreinterpret_f16_u16(h));
+            Pair(vcvt_f32_f16(low), vcvt_f32_f16(high))
         }
     }
     #[inline(always)]

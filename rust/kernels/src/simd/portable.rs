@@ -23,6 +23,18 @@ fn fold(a: Lanes<f32>, f: impl Fn(f32, f32) -> f32) -> f32 {
     f(f(four[0], four[2]), f(four[1], four[3]))
 }
 
+/// The float of a half's bits: the fields moved to their places, which divides
+/// by 2^112, for the exponents count from another zero.  Zeros and subnormals
+/// need no more; infinities and NaNs keep the largest exponent.
+#[inline(always)]
+fn widened(half: u16) -> f32 {
+    const UNIT: f32 = f32::from_bits((127 + 112) << 23);
+    let bits = u32::from(half & 0x7fff) << 13;
+    let size = (f32::from_bits(bits) * UNIT).to_bits();
+    let endless = if bits >= 0x0f80_0000 { 0x7f80_0000 } else { 0 };
+    f32::from_bits(size | endless | u32::from(half & 0x8000) << 16)
+}
+
 macro_rules! lanewise {
     ($($name:ident($($a:ident: $t:ty),*) -> $r:ty = $e:expr;)*) => {$(
         #[inline(always)]
@@ -141,6 +153,12 @@ impl Simd for Portable {
             // SAFETY: the caller's.
             unsafe { *p.add(i) = *lane };
         }
+    }
+    #[inline(always)]
+    unsafe fn load_half_ptr(self, p: *const u16) -> Self::F {
+        // SAFETY: the caller's.
+        let halves = unsafe { p.cast::<Lanes<u16>>().read_unaligned() };
+        halves.map(widened)
     }
     #[inline(always)]
     fn even(self, low: Self::F, high: Self::F) -> Self::F {

@@ -151,6 +151,34 @@ fn every_instance_agrees_with_scalar_rust() {
     }
 }
 
+/// Every half, the last `LANES` of memory too.
+struct Halves;
+
+impl Kernel for Halves {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let bits: Vec<u16> = (0..=u16::MAX).collect();
+        for from in bits.chunks_exact(S::LANES) {
+            let mut to = vec![0.0; S::LANES];
+            // SAFETY: `LANES` halves.
+            s.store(&mut to, unsafe { s.load_half_ptr(from.as_ptr()) });
+            for (half, wide) in from.iter().zip(to) {
+                let want = half::f16::from_bits(*half).to_f32();
+                let same = wide.to_bits() == want.to_bits() || wide.is_nan() && want.is_nan();
+                assert!(same, "{half:#06x}: got {wide}, wanted {want}");
+            }
+        }
+    }
+}
+
+#[test]
+fn halves_are_widened_exactly() {
+    for isa in Isa::available() {
+        dispatch(isa, Halves);
+    }
+}
+
 #[test]
 fn a_kernel_runs_as_the_instance_asked_for() {
     struct Which;

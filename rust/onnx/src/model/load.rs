@@ -2,14 +2,16 @@
 //! lists everything it needs and is not here.
 
 use super::{Model, output_tensor};
-use crate::ir::{self, Attribute, Dim, Graph, Node, Unsupported, ValueInfo};
+use crate::ir::{self, Attribute, Constant, Dim, Graph, Node, Unsupported, ValueInfo};
 use crate::ops;
 use crate::trace::{
-    Entry, Sources, Stop, Traced, Tracer, Value, Watch, constants, is_unsupported, source,
+    Entry, Sources, Stop, Traced, Tracer, Value, Watch, constant, is_unsupported, source,
 };
+use bytes::Bytes;
 use lamina_core::{DType, Device, Error, Result, Tensor};
 use parking_lot::Mutex;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 impl Model {
@@ -45,8 +47,12 @@ impl Model {
             // What such a value reads cannot be traced: only what is missing by name is known.
             return Err(listed(unsupported, &missing));
         }
-        let constants = constants(&graph, device)?;
-        graph.initializers.clear();
+        // Each gives its part of the file back before the next one is copied.
+        let initializers = std::mem::take(&mut graph.initializers).into_iter();
+        let constants = initializers
+            .map(|(name, found)| constant(&name, &found, device).map(|entry| (name, entry)))
+            .collect::<Result<_>>()?;
+        detach(&mut graph);
         let mut loaded = Model {
             graph,
             device,
@@ -119,6 +125,20 @@ impl Model {
             values: Vec::new(),
         };
         self.compile(key, &placeholders, &tensors).map(|_| ())
+    }
+}
+
+/// Copies what nodes hold of the file's bytes: one part would keep them all.
+fn detach(graph: &mut Graph) {
+    let own = |constant: &mut Constant| constant.bytes = Bytes::copy_from_slice(&constant.bytes);
+    graph.initializers.values_mut().for_each(own);
+    let attributes = graph.nodes.iter_mut().map(|node| &mut node.attributes);
+    for attribute in attributes.flat_map(|all| all.values_mut()) {
+        match attribute {
+            Attribute::Tensor(constant) => own(constant),
+            Attribute::Graph(inner) => detach(Arc::make_mut(inner)),
+            _ => {}
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::Model;
 use crate::ir::{self, Attribute, Constant, Dim, Graph, Node, ValueInfo};
+use bytes::Bytes;
 use lamina_core::{DType, Device, ErrorKind, Tensor};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn info(name: &str, dtype: DType, dims: Vec<Dim>) -> ValueInfo {
     ValueInfo {
@@ -107,6 +109,72 @@ fn shape_arithmetic_folds_for_every_batch() {
         assert_eq!(y.shape(), [n, 3, 1]);
         assert_eq!(y.to_vec::<f32>().unwrap(), x.to_vec::<f32>().unwrap());
     }
+}
+
+#[test]
+fn a_files_bytes_go_when_it_is_loaded() {
+    struct File(Vec<u8>, #[allow(dead_code)] Arc<()>);
+    impl AsRef<[u8]> for File {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    let alive = Arc::new(());
+    let numbers = (0..5000).flat_map(|i| (i as f32).to_le_bytes());
+    let file = Bytes::from_owner(File(numbers.collect(), alive.clone()));
+    let part = |from: usize, len: usize| Constant {
+        dtype: DType::F32,
+        shape: vec![len],
+        bytes: file.slice(4 * from..4 * (from + len)),
+    };
+    // A weight too large to be traced with, one in a branch, and an attribute.
+    let branch = |value: Constant| {
+        let graph = Graph {
+            nodes: vec![node("Add", &["c", "c"], &["z"])],
+            initializers: [("c".to_owned(), value)].into(),
+            outputs: vec![ValueInfo {
+                name: "z".into(),
+                dtype: None,
+                shape: None,
+            }],
+            ..Graph::default()
+        };
+        Attribute::Graph(Arc::new(graph))
+    };
+    let choose = with(
+        node("If", &["choice"], &["z"]),
+        "then_branch",
+        branch(part(7, 1)),
+    );
+    let nodes = vec![
+        with(choose, "else_branch", branch(part(8, 1))),
+        with(
+            node("ConstantOfShape", &["s"], &["w"]),
+            "value",
+            Attribute::Tensor(part(9, 1)),
+        ),
+        node("Add", &["w", "weight"], &["a"]),
+        node("Add", &["a", "z"], &["b"]),
+        node("Add", &["b", "x"], &["y"]),
+    ];
+    let choice = Constant {
+        dtype: DType::Bool,
+        shape: Vec::new(),
+        bytes: vec![1].into(),
+    };
+    let constants = vec![
+        ("weight", part(0, 5000)),
+        ("s", ints(&[1])),
+        ("choice", choice),
+    ];
+    let x = info("x", DType::F32, vec![Dim::Fixed(1)]);
+    let model = load(model(nodes, vec![x], constants)).unwrap();
+    drop(file);
+    assert_eq!(Arc::strong_count(&alive), 1, "the model holds its file");
+    let y = model.run(&[floats(&[1])]).unwrap().remove(0);
+    // weight + 9 + (7 + 7) + x
+    let y = y.to_vec::<f32>().unwrap();
+    assert_eq!((y[0], y[4999]), (21.0, 5020.0));
 }
 
 #[test]

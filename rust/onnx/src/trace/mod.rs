@@ -12,7 +12,7 @@ mod value;
 pub(crate) use call::{Call, read_back};
 pub(crate) use value::{Value, upload};
 
-use crate::ir::{Attribute, Graph, Node};
+use crate::ir::{Attribute, Constant, Graph, Node};
 use crate::ops;
 use lamina_core::{Device, Error, ErrorKind, Tensor};
 use std::collections::HashMap;
@@ -197,15 +197,21 @@ pub(crate) fn constants(
     graph: &Graph,
     device: Device,
 ) -> lamina_core::Result<HashMap<String, Entry>> {
-    graph
-        .initializers
-        .iter()
-        .map(|(name, constant)| {
-            let value = Value::constant(constant, device)
-                .map_err(|e| e.within(&format!("initializer '{name}'")))?;
-            Ok((name.clone(), Entry { value, from: 0 }))
-        })
+    let initializers = graph.initializers.iter();
+    initializers
+        .map(|(name, found)| Ok((name.clone(), constant(name, found, device)?)))
         .collect()
+}
+
+/// One of them.
+pub(crate) fn constant(
+    name: &str,
+    constant: &Constant,
+    device: Device,
+) -> lamina_core::Result<Entry> {
+    let value = Value::constant(constant, device)
+        .map_err(|e| e.within(&format!("initializer '{name}'")))?;
+    Ok(Entry { value, from: 0 })
 }
 
 /// Whether an error says "not available here" rather than "wrong".

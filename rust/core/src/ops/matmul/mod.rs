@@ -215,18 +215,28 @@ fn product_f32(
     epilogue: &Epilogue<'_>,
 ) -> Result<()> {
     let isa = Isa::current();
-    let (a, b) = (matrix::<f32>(call, 0)?, matrix::<f32>(call, 1)?);
+    let a = matrix::<f32>(call, 0)?;
     let out = call.out::<f32>(0)?;
+    let mut multiply = |rhs: &Rhs<'_>| {
+        call.with_tail(|tail| {
+            let epilogue = Epilogue { tail, ..*epilogue };
+            matmul_f32_batched(isa, a, a_offsets, rhs, b_offsets, out, &epilogue);
+        });
+    };
+    // The planner leaves constants so, which are one matrix.
+    if call.dtype(1) == DType::F16 {
+        let b = matrix::<u16>(call, 1)?;
+        let packed = call.packed(1, half_packing(isa), 0, || PackedRhs::half(isa, b));
+        multiply(&Rhs::Packed(&packed));
+        return Ok(());
+    }
+    let b = matrix::<f32>(call, 1)?;
     let shared = b_offsets.iter().all(|&at| at == 0);
     // Right operands that stay (weights) are packed once for all runs.
     let packed = (shared && b.rows > 0 && b.cols > 0)
         .then(|| call.kept(1, packing(isa), 0, || PackedRhs::new(isa, b)))
         .flatten();
-    let rhs = packed.as_deref().map_or(Rhs::Plain(b), Rhs::Packed);
-    call.with_tail(|tail| {
-        let epilogue = Epilogue { tail, ..*epilogue };
-        matmul_f32_batched(isa, a, a_offsets, &rhs, b_offsets, out, &epilogue);
-    });
+    multiply(&packed.as_deref().map_or(Rhs::Plain(b), Rhs::Packed));
     Ok(())
 }
 
@@ -236,6 +246,15 @@ fn packing(isa: Isa) -> &'static str {
         Isa::Avx2 => "matmul.avx2",
         Isa::Avx512 => "matmul.avx512",
         Isa::Neon => "matmul.neon",
+    }
+}
+
+fn half_packing(isa: Isa) -> &'static str {
+    match isa {
+        Isa::Portable => "matmul.half.portable",
+        Isa::Avx2 => "matmul.half.avx2",
+        Isa::Avx512 => "matmul.half.avx512",
+        Isa::Neon => "matmul.half.neon",
     }
 }
 
