@@ -193,7 +193,17 @@ def close(got: Tensor, want: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "dilation", "padding"),
-    [(3, 1, 1, 1), (3, 1, 2, 1), (2, 1, 1, 0), (1, 1, 1, 0), (3, 2, 1, 1)],
+    [
+        (3, 1, 1, 1),
+        (3, 1, 2, 1),
+        (2, 1, 1, 0),
+        (1, 1, 1, 0),
+        (1, 1, 1, 2),
+        (3, 2, 1, 1),
+        (4, 2, 1, 1),
+        (2, 3, 1, 0),
+        (3, 2, 3, 2),
+    ],
 )
 def test_gradients_in_blocks_are_the_oracles(kernel: int, stride: int, dilation: int, padding: int) -> None:
     """A convolution, its bias, an activation and pooling, forward and back, in float32."""
@@ -216,12 +226,65 @@ def test_gradients_in_blocks_are_the_oracles(kernel: int, stride: int, dilation:
     turned = [step for step in steps if "transposed=True" in step.params]
     pooled = [step for step in steps if step.op.startswith("max_pool2d") and "blocked" in step.params]
     summed = [step for step in steps if step.op == "conv2d_backward_weight" and "blocked" in step.params]
-    assert len(turned) == (stride == 1)
+    assert len(turned) == 1
     assert len(pooled) == 2
     assert len(summed) == 1
     close(y, want)
     for got, wanted in zip(found, gradients, strict=True):
         close(got, wanted)
+
+
+def test_small_strided_images_stay_in_blocks() -> None:
+    """A network's last stage in training: images of few pixels, taken together."""
+    rng = np.random.default_rng(0)
+    x, first, strided, short, gy = (
+        rng.standard_normal(shape).astype("f")
+        for shape in [(16, 3, 9, 8), (64, 3, 3, 3), (96, 64, 3, 3), (96, 64, 1, 1), (16, 96, 5, 4)]
+    )
+    tensors = [nn.Parameter(lamina.tensor(v)) for v in (first, strided, short)]
+    hidden = ops.tanh(ops.conv2d(lamina.tensor(x), tensors[0], padding=1))
+    y = ops.conv2d(hidden, tensors[1], stride=2, padding=1) + ops.conv2d(hidden, tensors[2], stride=2)
+    found = lamina.grad((y * lamina.tensor(gy)).sum(), tensors)
+    steps = lamina.explain(*found).steps
+    assert [step.op for step in steps].count("reorder") == 1
+    phases = [step for step in steps if "'phases'" in step.params]
+    assert [step.op for step in phases] == ["conv2d_backward_input"] * 2
+
+    x, first, strided, short, gy = (v.astype(float) for v in (x, first, strided, short, gy))
+    inner = np.tanh(product.conv2d(x, first, padding=1))
+    close(y, product.conv2d(inner, strided, stride=2, padding=1) + product.conv2d(inner, short, stride=2))
+    back, to_strided, *_ = product.conv2d_vjp(gy, inner, strided, stride=2, padding=1)
+    more, to_short, *_ = product.conv2d_vjp(gy, inner, short, stride=2)
+    to_first = product.conv2d_vjp((back + more) * (1 - inner**2), x, first, padding=1)[1]
+    for got, want in zip(found, (to_first, to_strided, to_short), strict=True):
+        close(got, want)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(4, 2, 1), (2, 2, 0), (3, 3, 1), (3, 1, 0)])
+def test_transposed_convolutions_stay_in_blocks(kernel: int, stride: int, padding: int) -> None:
+    """With their bias and activation."""
+    rng = np.random.default_rng(kernel)
+    x, first, turned, bias, last = (
+        rng.standard_normal(shape).astype("f")
+        for shape in [(2, 3, 24, 21), (48, 3, 3, 3), (48, 40, kernel, kernel), (40,), (32, 40, 1, 1)]
+    )
+    hidden = ops.relu(ops.conv2d(lamina.tensor(x), lamina.tensor(first), padding=1))
+    form = {"stride": stride, "padding": padding}
+    grown = ops.conv_transpose2d(hidden, lamina.tensor(turned), lamina.tensor(bias), **form)
+    y = ops.conv2d(ops.leaky_relu(grown, 0.1), lamina.tensor(last))
+    steps = lamina.explain(y).steps
+    turned = next(step for step in steps if step.op == "conv2d_backward_input")
+    assert "bias=True" in turned.params
+    assert "slope=0.1" in turned.params
+    # The bias, a value for each channel, and the result.
+    assert [step.op for step in steps].count("reorder") == 2
+
+    x, first, turned, bias, last = (v.astype(float) for v in (x, first, turned, bias, last))
+    inner = np.maximum(product.conv2d(x, first, padding=1), 0)
+    size = [(n - 1) * stride - 2 * padding + kernel for n in inner.shape[2:]]
+    large = np.zeros((2, 40, *size))
+    wide = product.conv2d_vjp(inner, large, turned, **form)[0] + bias[:, None, None]
+    close(y, product.conv2d(np.where(wide < 0, 0.1 * wide, wide), last))
 
 
 def test_a_training_step_stays_in_blocks() -> None:

@@ -129,6 +129,19 @@ pub struct Blocked {
     pub packs: Option<usize>,
 }
 
+impl Blocked {
+    /// Of an op for whose sake the layout is not chosen: it gives one image.
+    pub fn keeping(op: OpRef, images: Range<usize>) -> Blocked {
+        Blocked {
+            op,
+            images,
+            results: 1,
+            saves: None,
+            packs: None,
+        }
+    }
+}
+
 /// GPU kernels for one node, or why there are none (it then runs on the CPU,
 /// visibly).
 pub enum Lowered {

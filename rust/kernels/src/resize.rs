@@ -3,10 +3,12 @@
 //! Every interpolation is, per axis, a short weighted sum of input positions
 //! ([`Taps`]); two axes are two passes, the columns first.
 
+mod blocked;
 mod taps;
 #[cfg(test)]
 mod tests;
 
+pub use blocked::resize2d_blocked;
 pub use taps::{Coordinates, Interpolation, Nearest, Taps};
 
 use crate::number::Float;
@@ -104,7 +106,7 @@ pub fn resize2d_nearest<T: Copy + Send + Sync>(
     out: &mut [T],
 ) {
     let [rows, columns] = taps;
-    assert!(rows.width() == 1 && columns.width() == 1);
+    assert!(rows.picks() && columns.picks());
     let (from, to) = plane_sizes(taps);
     assert!(x.len() == planes * from && out.len() == planes * to);
     let shared = DisjointMut::new(out);

@@ -81,25 +81,19 @@ impl Op for Concat {
     }
 
     /// Whole blocks follow each other; only the last tensor's last block may
-    /// be part empty.
+    /// be part empty.  Along other axes any images do.
     fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
         let lanes = Isa::current().lanes();
         let [first @ .., _] = inputs else {
             return None;
         };
-        let whole = |x: &&Meta| x.shape.len() == 4 && x.shape[1].is_multiple_of(lanes);
-        let images = inputs.len();
-        let fits = resolve_axis("concat", self.dim, inputs[0].shape.len()).ok()? == 1
-            && inputs
-                .iter()
-                .all(|x| x.dtype == DType::F32 && x.shape.len() == 4)
-            && first.iter().all(whole);
-        fits.then(|| Blocked {
-            op: OpRef::new(Concat { dim: 1 }),
-            images: 0..images,
-            results: 1,
-            saves: None,
-            packs: None,
+        let image = |x: &&Meta| x.dtype == DType::F32 && x.shape.len() == 4;
+        let axis = resolve_axis("concat", self.dim, inputs[0].shape.len()).ok()?;
+        let fits = inputs.iter().all(image)
+            && (axis != 1 || first.iter().all(|x| x.shape[1].is_multiple_of(lanes)));
+        fits.then(|| {
+            let dim = axis as i64;
+            Blocked::keeping(OpRef::new(Concat { dim }), 0..inputs.len())
         })
     }
 

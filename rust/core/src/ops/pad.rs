@@ -6,7 +6,7 @@ use crate::call::{CpuCall, GpuCall};
 use crate::layout::contiguous_strides;
 use crate::node::record_one;
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
-use crate::{Attrs, Error, Result, Tensor, params};
+use crate::{Attrs, DType, Error, Result, Tensor, params};
 
 params! {
     /// `pads` as ONNX has them: how many before each axis, then how many
@@ -42,7 +42,7 @@ impl Pad {
         })
     }
 
-    fn value_bits(&self, dtype: crate::DType) -> [u8; 8] {
+    fn value_bits(&self, dtype: DType) -> [u8; 8] {
         let mut bits = [0; 8];
         crate::scalar::write(dtype, self.value, &mut bits);
         bits
@@ -90,8 +90,19 @@ impl Op for Pad {
         Strides::Any
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    /// With borders around pixels, and not around channels.
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let &[first, above, top, left, last, below, bottom, right] = &self.pads[..] else {
+            return None;
+        };
+        let whole = inputs[0].dtype == DType::F32 && above == 0 && below == 0;
+        whole.then(|| {
+            let op = Pad {
+                pads: vec![first, 0, top, left, 0, last, 0, bottom, right, 0],
+                ..self.clone()
+            };
+            Blocked::keeping(OpRef::new(op), 0..1)
+        })
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -139,26 +139,20 @@ impl Op for Reduce {
         Strides::Contiguous
     }
 
-    /// Over height and width, which keep their places, and maybe the batch.
+    /// Over batch, height or width, which keep their places.
     fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
         let [x] = inputs else { return None };
         let axes = self.resolved(x.shape.len()).ok()?;
-        let fits = x.shape.len() == 4
-            && x.dtype == DType::F32
-            && self.axes.keepdim
-            && (axes == [2, 3] || axes == [0, 2, 3]);
-        fits.then(|| Blocked {
-            op: OpRef::new(Reduce {
+        let image = x.shape.len() == 4 && x.dtype == DType::F32;
+        (image && self.axes.keepdim && !axes.contains(&1)).then(|| {
+            let op = Reduce {
                 kind: self.kind,
                 axes: Axes {
                     dim: Some(axes.iter().map(|axis| *axis as i64).collect()),
                     keepdim: true,
                 },
-            }),
-            images: 0..1,
-            results: 1,
-            saves: None,
-            packs: None,
+            };
+            Blocked::keeping(OpRef::new(op), 0..1)
         })
     }
 

@@ -1,12 +1,13 @@
 //! The gradient of a slice: its elements put back where they were cut, zeros
 //! elsewhere.
 
+use super::reorder::blocked_shape;
 use super::views::{Slice, region};
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::contiguous_strides;
 use crate::node::record_one;
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
-use crate::{Attrs, Error, Result, Tensor, params};
+use crate::{Attrs, DType, Error, Result, Tensor, params};
 
 params! {
     /// A tensor of zeros of `shape` with the input in the region of a slice.
@@ -78,8 +79,25 @@ impl Op for ScatterSlice {
         Strides::Any
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let shape = self.out_shape();
+        let Slice {
+            starts,
+            ends,
+            axes,
+            steps,
+        } = self.slice().of_blocks(&shape)?;
+        let op = ScatterSlice {
+            shape: blocked_shape(&shape)?
+                .into_iter()
+                .map(|n| n as i64)
+                .collect(),
+            starts,
+            ends,
+            axes,
+            steps,
+        };
+        (inputs[0].dtype == DType::F32).then(|| Blocked::keeping(OpRef::new(op), 0..1))
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

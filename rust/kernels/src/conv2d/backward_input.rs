@@ -2,9 +2,10 @@
 
 use super::depthwise;
 use super::patches::Patches;
+use super::phase::Phase;
 use super::product::{Product, most_cols, tasks_wanted};
 use super::shape::Conv2dShape;
-use super::weight::{ConvWeight, Phase, for_backward_input};
+use super::weight::{ConvWeight, for_backward_input};
 use crate::isa::Isa;
 use crate::matmul::Tail;
 use crate::matmul::block::{Block, PackedLeft, row_panel, row_panels};

@@ -3,8 +3,8 @@
 
 use super::backward_input::scatter;
 use super::halo::{Dense, Fill, Halo, SLACK};
+use super::phase::Phase;
 use super::shape::Conv2dShape;
-use super::weight::Phase;
 use crate::isa::Isa;
 use crate::matmul::Tail;
 use crate::pool::{DisjointMut, parallel_blocks};

@@ -13,6 +13,7 @@ mod forward;
 mod generic;
 mod halo;
 mod patches;
+mod phase;
 mod product;
 mod row_sums;
 mod shape;

@@ -39,11 +39,12 @@ pub enum Interpolation {
     },
 }
 
-/// For each output position the same number of input positions and weights.
+/// For each output position some input positions and their weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taps {
     input: usize,
-    width: usize,
+    /// Where each output position's begin, and where the last one's end.
+    starts: Vec<usize>,
     places: Vec<usize>,
     weights: Vec<f64>,
 }
@@ -59,16 +60,11 @@ impl Taps {
         interpolation: Interpolation,
     ) -> Taps {
         assert!(input > 0 || output == 0);
-        let width = match interpolation {
-            Interpolation::Nearest(_) => 1,
-            Interpolation::Linear => 2,
-            Interpolation::Cubic { .. } => 4,
-        };
         let mut taps = Taps {
             input,
-            width,
-            places: Vec::with_capacity(output * width),
-            weights: Vec::with_capacity(output * width),
+            starts: vec![0],
+            places: Vec::new(),
+            weights: Vec::new(),
         };
         for o in 0..output {
             let at = coordinate(coordinates, o, input, output, scale);
@@ -81,8 +77,33 @@ impl Taps {
                 }
                 Interpolation::Cubic { a, exclude_outside } => taps.cubic(at, a, exclude_outside),
             }
+            taps.starts.push(taps.places.len());
         }
         taps
+    }
+
+    /// The other way, as the gradient goes: for each input position the output
+    /// positions that it is part of.
+    pub fn turned(&self) -> Taps {
+        let mut parts = vec![Vec::new(); self.input];
+        for o in 0..self.output() {
+            let (places, weights) = self.of(o);
+            for (&place, &weight) in places.iter().zip(weights) {
+                parts[place].push((o, weight));
+            }
+        }
+        let mut turned = Taps {
+            input: self.output(),
+            starts: vec![0],
+            places: Vec::with_capacity(self.places.len()),
+            weights: Vec::with_capacity(self.places.len()),
+        };
+        for part in parts {
+            turned.places.extend(part.iter().map(|tap| tap.0));
+            turned.weights.extend(part.iter().map(|tap| tap.1));
+            turned.starts.push(turned.places.len());
+        }
+        turned
     }
 
     pub fn input(&self) -> usize {
@@ -90,18 +111,19 @@ impl Taps {
     }
 
     pub fn output(&self) -> usize {
-        self.places.len() / self.width
+        self.starts.len() - 1
     }
 
-    /// Taps of each output position.
-    pub fn width(&self) -> usize {
-        self.width
+    /// Whether every output position is one input position.
+    pub fn picks(&self) -> bool {
+        let ones = self.weights.iter().all(|weight| *weight == 1.0);
+        ones && self.starts.windows(2).all(|pair| pair[1] - pair[0] == 1)
     }
 
     /// Places and weights of output position `o`.
     #[inline]
     pub fn of(&self, o: usize) -> (&[usize], &[f64]) {
-        let range = o * self.width..(o + 1) * self.width;
+        let range = self.starts[o]..self.starts[o + 1];
         (&self.places[range.clone()], &self.weights[range])
     }
 

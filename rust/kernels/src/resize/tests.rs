@@ -1,7 +1,9 @@
 use super::{
     Coordinates, Interpolation, Nearest, Taps, resize_axis, resize_axis_backward, resize2d,
-    resize2d_backward, resize2d_nearest,
+    resize2d_backward, resize2d_blocked, resize2d_nearest,
 };
+use crate::blocked;
+use crate::isa::Isa;
 
 const CUBIC: Interpolation = Interpolation::Cubic {
     a: -0.75,
@@ -110,6 +112,24 @@ fn halves_are_rounded_as_asked() {
     );
 }
 
+/// The planes as channels of an image in blocks come to the same, on every
+/// instance.
+fn in_blocks([planes, h, w]: [usize; 3], x: &[f32], taps: [&Taps; 2], want: &[f32]) {
+    for isa in Isa::available() {
+        let out = taps.map(Taps::output);
+        let count = blocked::blocks(isa, planes);
+        let mut image = vec![0.0; blocked::len(isa, 1, planes, h * w)];
+        blocked::to_blocked(isa, [1, planes, h * w], x, &mut image);
+        let mut y = vec![f32::NAN; blocked::len(isa, 1, planes, out[0] * out[1])];
+        resize2d_blocked(isa, &image, count, taps, &mut y);
+        let mut got = vec![f32::NAN; want.len()];
+        blocked::from_blocked(isa, [1, planes, out[0] * out[1]], &y, &mut got);
+        for (got, want) in got.iter().zip(want) {
+            assert!((got - want).abs() < 1e-4, "{isa}: {got}, not {want}");
+        }
+    }
+}
+
 #[test]
 fn planes_are_two_lines_and_backward_is_the_transpose() {
     let kinds = [
@@ -153,10 +173,17 @@ fn planes_are_two_lines_and_backward_is_the_transpose() {
                     }
                 }
             }
+            in_blocks([planes, h, w], &x, [&rows, &columns], &y);
+            in_blocks(
+                [planes, oh, ow],
+                &dy,
+                [&rows.turned(), &columns.turned()],
+                &dx,
+            );
             for (dx, want) in dx.iter().zip(&want_dx) {
                 assert!((f64::from(*dx) - want).abs() < 1e-4);
             }
-            if rows.width() == 1 {
+            if rows.picks() {
                 let bits: Vec<u16> = (0..x.len() as u16).collect();
                 let mut taken = vec![0; y.len()];
                 resize2d_nearest(&bits, planes, [&rows, &columns], &mut taken);

@@ -18,12 +18,9 @@ struct BatchNormBlocked {
 /// For float32 images.
 pub(super) fn twin(backward: bool, eps: f64, inputs: &[&Meta]) -> Option<Blocked> {
     let image = inputs[0].shape.len() == 4 && inputs[0].dtype == DType::F32;
-    image.then(|| Blocked {
-        op: OpRef::new(BatchNormBlocked { backward, eps }),
-        images: 0..1 + usize::from(backward),
-        results: 1,
-        saves: None,
-        packs: None,
+    image.then(|| {
+        let op = BatchNormBlocked { backward, eps };
+        Blocked::keeping(OpRef::new(op), 0..1 + usize::from(backward))
     })
 }
 

@@ -106,7 +106,7 @@ impl Op for Conv2dBackwardInput {
 
     fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
         let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape).ok()?;
-        blocked::backward_input_twin(&self.form().explicit(&sizes), inputs)
+        blocked::backward_input_twin(&self.form().explicit(&sizes), self.size, inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {

@@ -7,11 +7,16 @@ use crate::call::CpuCall;
 use crate::op::{Blocked, Class, Meta, OpRef};
 use crate::ops::padding::Padding;
 use crate::planner_op::PlannerOp;
-use crate::{Attrs, DType, Result};
+use crate::{Attrs, DType, Error, Result};
 use lamina_kernels::conv2d::Conv2dShape;
-use lamina_kernels::conv2d::blocked::{Algorithm, BlockedConvWeight, Epilogue, forward};
+use lamina_kernels::conv2d::blocked::{
+    Algorithm, BlockedConvWeight, Epilogue, backward_input, forward,
+};
 use lamina_kernels::{Activation, Isa, blocked};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+
+const BACKWARD: &str = "conv2d_backward_input";
 
 /// The part of a convolution's time that the layout saves.
 const SAVED: f64 = 0.5;
@@ -27,23 +32,55 @@ pub struct Conv2dBlocked {
     pub activation: Activation,
     /// Of the weight's output channels.
     pub scale: Option<Scale>,
-    /// The gradient of a convolution to its input: a convolution by the weight
-    /// turned around, its input and output channels exchanged.
-    transposed: bool,
+    direction: Direction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    /// The gradient of a convolution to its input, as a convolution by the
+    /// weight turned around, its input and output channels exchanged.
+    Turned,
+    /// The gradient to an input of this height and width, by phases of the
+    /// stride: x is the output's.
+    Phases([usize; 2]),
 }
 
 /// For float32 images where there is a kernel.
 pub(super) fn twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blocked> {
-    twin_of(form, inputs, false)
+    let op = Conv2dBlocked::new(form, Direction::Forward);
+    let sizes = op.checked_sizes(inputs)?;
+    op.chosen(&sizes)
 }
 
-/// Of the gradient to the input of a convolution that moves by one pixel.
-pub(super) fn backward_input_twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blocked> {
-    let [dy, w] = inputs else { return None };
-    let Padding::Explicit(pads) = form.padding else {
+/// Of the gradient to an input of `size`.
+pub(super) fn backward_input_twin(
+    form: &Conv2d,
+    size: [usize; 2],
+    inputs: &[&Meta],
+) -> Option<Blocked> {
+    if form.groups != 1 {
+        return None;
+    }
+    if let Some(turned) = turned(form, inputs) {
+        let op = Conv2dBlocked::new(&turned, Direction::Turned);
+        let sizes = op.checked_sizes(inputs)?;
+        return op.chosen(&sizes);
+    }
+    let mut op = Conv2dBlocked::new(form, Direction::Phases(size));
+    op.algorithm = Algorithm::Phases;
+    let sizes = op.checked_sizes(inputs)?;
+    let saves = saved(&sizes, sizes.in_c, SAVED);
+    Some(op.twin(saves))
+}
+
+/// The convolution of dy that gives the gradient to the input of one that
+/// moves by one pixel and is not padded beyond its window.
+fn turned(form: &Conv2d, inputs: &[&Meta]) -> Option<Conv2d> {
+    let ([_, w], Padding::Explicit(pads)) = (inputs, &form.padding) else {
         return None;
     };
-    if form.stride != [1, 1] || form.groups != 1 || dy.shape[1] != w.shape[0] {
+    if form.stride != [1, 1] {
         return None;
     }
     // What the window reaches beyond the padding it had.
@@ -52,68 +89,81 @@ pub(super) fn backward_input_twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blo
     for (side, turned) in turned.iter_mut().enumerate() {
         *turned = reach[side % 2].checked_sub(pads[side])?;
     }
-    let form = Conv2d {
+    Some(Conv2d {
         padding: Padding::Explicit(turned),
         ..form.clone()
-    };
-    twin_of(&form, inputs, true)
-}
-
-fn twin_of(form: &Conv2d, inputs: &[&Meta], transposed: bool) -> Option<Blocked> {
-    let [x, w] = inputs else { return None };
-    if x.dtype != DType::F32 || w.dtype != DType::F32 {
-        return None;
-    }
-    let mut op = Conv2dBlocked {
-        form: form.clone(),
-        algorithm: Algorithm::Direct,
-        bias: false,
-        residual: false,
-        activation: Activation::NONE,
-        scale: None,
-        transposed,
-    };
-    let sizes = op.sizes(&x.shape, &w.shape).ok()?;
-    if sizes.output_len() == 0 || sizes.weight_len() == 0 {
-        return None;
-    }
-    let isa = Isa::current();
-    let stem = Algorithm::choose(isa, &sizes, false);
-    op.algorithm = stem.or_else(|| Algorithm::choose(isa, &sizes, true))?;
-    Some(Blocked {
-        images: 0..usize::from(op.algorithm != Algorithm::Stem),
-        op: OpRef::new(op),
-        results: 1,
-        saves: Some(saved(&sizes, SAVED)),
-        packs: Some(1),
     })
 }
 
 /// The operations in whose time `part` of a convolution's is done, less what
-/// is done for lanes of output channels that stand for none.
-pub(super) fn saved(sizes: &Conv2dShape, part: f64) -> f64 {
+/// is done for lanes of the result's channels that stand for none.
+pub(super) fn saved(sizes: &Conv2dShape, channels: usize, part: f64) -> f64 {
     let isa = Isa::current();
-    let lanes = blocked::blocks(isa, sizes.out_c) * isa.lanes();
-    let waste = lanes as f64 / sizes.out_c as f64;
+    let lanes = blocked::blocks(isa, channels) * isa.lanes();
+    let waste = lanes as f64 / channels as f64;
     flops_of(sizes) as f64 * (1.0 - (1.0 - part) * waste)
 }
 
 impl Conv2dBlocked {
+    fn new(form: &Conv2d, direction: Direction) -> Conv2dBlocked {
+        Conv2dBlocked {
+            form: form.clone(),
+            algorithm: Algorithm::Direct,
+            bias: false,
+            residual: false,
+            activation: Activation::NONE,
+            scale: None,
+            direction,
+        }
+    }
+
+    /// Of x and w as recorded; None where there is no kernel.
+    fn checked_sizes(&self, inputs: &[&Meta]) -> Option<Conv2dShape> {
+        let [x, w] = inputs else { return None };
+        let floats = x.dtype == DType::F32 && w.dtype == DType::F32;
+        let sizes = self.sizes(&x.shape, &w.shape).ok()?;
+        let some = sizes.output_len() > 0 && sizes.weight_len() > 0 && sizes.input_len() > 0;
+        (floats && some).then_some(sizes)
+    }
+
+    /// By the algorithm for these sizes.
+    fn chosen(mut self, sizes: &Conv2dShape) -> Option<Blocked> {
+        let isa = Isa::current();
+        let stem = Algorithm::choose(isa, sizes, false);
+        self.algorithm = stem.or_else(|| Algorithm::choose(isa, sizes, true))?;
+        Some(self.twin(saved(sizes, sizes.out_c, SAVED)))
+    }
+
+    fn twin(self, saves: f64) -> Blocked {
+        Blocked {
+            images: 0..usize::from(self.algorithm != Algorithm::Stem),
+            op: OpRef::new(self),
+            results: 1,
+            saves: Some(saves),
+            packs: Some(1),
+        }
+    }
+
     /// Of x as it lies, in blocks or plain.
     pub(super) fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape> {
-        let plain = match x {
-            &[batch, _, height, width, _] if self.transposed => vec![batch, w[0], height, width],
-            &[batch, _, height, width, _] => {
-                vec![batch, w[1] * self.form.groups, height, width]
-            }
-            x => x.to_vec(),
+        let &[out_c, group_in, kernel_h, kernel_w] = w else {
+            return Err(Error::internal(format!("conv2d: a weight of {w:?}")));
         };
-        if let (true, &[out_c, in_c, height, width]) = (self.transposed, w) {
-            return self
-                .form
-                .sizes("conv2d", &plain, &[in_c, out_c, height, width]);
+        let in_c = group_in * self.form.groups;
+        match self.direction {
+            Direction::Forward => {
+                let x = [x[0], in_c, x[2], x[3]];
+                self.form.sizes("conv2d", &x, w)
+            }
+            Direction::Turned => {
+                let w = [group_in, out_c, kernel_h, kernel_w];
+                let x = [x[0], out_c, x[2], x[3]];
+                self.form.sizes(BACKWARD, &x, &w)
+            }
+            Direction::Phases([height, width]) => {
+                self.form.sizes(BACKWARD, &[x[0], in_c, height, width], w)
+            }
         }
-        self.form.sizes("conv2d", &plain, w)
     }
 }
 
@@ -127,24 +177,39 @@ impl Conv2dBlocked {
     ) -> Result<Arc<BlockedConvWeight>> {
         let (isa, algorithm) = (Isa::current(), self.algorithm);
         let w = call.slice::<f32>(index)?;
-        let key = self.scale.as_ref().map_or(0, |scale| scale.key) + u64::from(self.transposed);
-        Ok(call.packed(index, packing(isa, algorithm), key, || {
-            let scaled = self.scale.as_ref().map(|scale| scale.apply(w));
-            let w = scaled.as_deref().unwrap_or(w);
-            if self.transposed {
-                return BlockedConvWeight::transposed(isa, algorithm, sizes, w);
+        Ok(
+            call.packed(index, packing(isa, algorithm), self.key(sizes), || {
+                let scaled = self.scale.as_ref().map(|scale| scale.apply(w));
+                let w = scaled.as_deref().unwrap_or(w);
+                match self.direction {
+                    Direction::Forward => BlockedConvWeight::new(isa, algorithm, sizes, w),
+                    Direction::Turned => BlockedConvWeight::turned(isa, algorithm, sizes, w),
+                    Direction::Phases(_) => BlockedConvWeight::phases(isa, sizes, w),
+                }
+            }),
+        )
+    }
+
+    /// Tells packings by one algorithm apart.
+    fn key(&self, sizes: &Conv2dShape) -> u64 {
+        let scale = self.scale.as_ref().map_or(0, |scale| scale.key);
+        match self.direction {
+            Direction::Forward => scale,
+            Direction::Turned => scale + 1,
+            Direction::Phases(_) => {
+                let mut hasher = DefaultHasher::new();
+                (scale, sizes.stride, sizes.dilation, sizes.pads).hash(&mut hasher);
+                hasher.finish()
             }
-            BlockedConvWeight::new(isa, algorithm, sizes, w)
-        }))
+        }
     }
 }
 
 impl PlannerOp for Conv2dBlocked {
     fn name(&self) -> &str {
-        if self.transposed {
-            "conv2d_backward_input"
-        } else {
-            "conv2d"
+        match self.direction {
+            Direction::Forward => "conv2d",
+            _ => BACKWARD,
         }
     }
 
@@ -152,7 +217,10 @@ impl PlannerOp for Conv2dBlocked {
         let Activation { slope, lo, hi } = self.activation;
         let mut attrs = Attrs::new()
             .with("algorithm", self.algorithm.name())
-            .with("transposed", self.transposed);
+            .with("transposed", self.direction != Direction::Forward);
+        if let Direction::Phases(size) = self.direction {
+            attrs = attrs.with("size", size.map(|n| n as i64).to_vec());
+        }
         attrs.0.extend(self.form.to_attrs().0);
         attrs
             .with("bias", self.bias)
@@ -165,13 +233,12 @@ impl PlannerOp for Conv2dBlocked {
     fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let sizes = self.sizes(&inputs[0].shape, &inputs[1].shape)?;
         let isa = Isa::current();
-        let shape = [
-            sizes.batch,
-            blocked::blocks(isa, sizes.out_c),
-            sizes.out_h(),
-            sizes.out_w(),
-            isa.lanes(),
-        ];
+        let (channels, [height, width]) = match self.direction {
+            Direction::Phases(size) => (sizes.in_c, size),
+            _ => (sizes.out_c, [sizes.out_h(), sizes.out_w()]),
+        };
+        let blocks = blocked::blocks(isa, channels);
+        let shape = [sizes.batch, blocks, height, width, isa.lanes()];
         Ok(vec![Meta::new(DType::F32, shape)])
     }
 
@@ -200,7 +267,10 @@ impl PlannerOp for Conv2dBlocked {
                 activation: self.activation,
                 tail,
             };
-            forward(&sizes, x, &weight, y, &epilogue);
+            match self.direction {
+                Direction::Phases(_) => backward_input(&sizes, x, &weight, y, &epilogue),
+                _ => forward(&sizes, x, &weight, y, &epilogue),
+            }
         });
         Ok(())
     }
@@ -225,5 +295,5 @@ fn packing(isa: Isa, algorithm: Algorithm) -> &'static str {
             }
         };
     }
-    names!(Stem: "stem", Direct: "direct", Pointwise: "pointwise", WinogradF2: "winograd2", WinogradF4: "winograd4", Depthwise: "depthwise")
+    names!(Stem: "stem", Direct: "direct", Gathered: "gathered", Phases: "phases", Pointwise: "pointwise", WinogradF2: "winograd2", WinogradF4: "winograd4", Depthwise: "depthwise")
 }

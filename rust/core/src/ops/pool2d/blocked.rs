@@ -18,32 +18,18 @@ struct Pool2dBlocked {
 
 /// Of max pooling's gradient.
 pub(super) fn max_backward_twin(window: Window, inputs: &[&Meta]) -> Option<Blocked> {
-    let whole = inputs.iter().all(|x| x.dtype == DType::F32);
-    whole.then(|| Blocked {
-        op: OpRef::new(Pool2dBlocked {
-            window,
-            pooling: None,
-        }),
-        images: 0..2,
-        results: 1,
-        saves: None,
-        packs: None,
-    })
+    kept(window, None, inputs)
 }
 
 /// For one float32 image.
 pub(super) fn twin(window: Window, pooling: Pooling, inputs: &[&Meta]) -> Option<Blocked> {
-    let [x] = inputs else { return None };
-    (x.dtype == DType::F32).then(|| Blocked {
-        op: OpRef::new(Pool2dBlocked {
-            window,
-            pooling: Some(pooling),
-        }),
-        images: 0..1,
-        results: 1,
-        saves: None,
-        packs: None,
-    })
+    kept(window, Some(pooling), inputs)
+}
+
+fn kept(window: Window, pooling: Option<Pooling>, inputs: &[&Meta]) -> Option<Blocked> {
+    let whole = inputs.iter().all(|x| x.dtype == DType::F32);
+    let op = Pool2dBlocked { window, pooling };
+    whole.then(|| Blocked::keeping(OpRef::new(op), 0..inputs.len()))
 }
 
 impl Pool2dBlocked {

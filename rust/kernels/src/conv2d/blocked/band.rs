@@ -141,33 +141,39 @@ impl Band {
             to[inside.end * unit..].fill(0.0);
             let to = &mut to[inside.start * unit..inside.end * unit];
             let from = &image[(first * unit).min(image.len())..];
-            match (columns.stride, unit) {
-                (1, _) => to.copy_from_slice(&from[..to.len()]),
-                (2, 1) => {
-                    let (pairs, rest) = from.as_chunks::<2>();
-                    for (to, pair) in to.iter_mut().zip(pairs) {
-                        *to = pair[0];
-                    }
-                    if to.len() > pairs.len() {
-                        to[pairs.len()] = rest[0];
-                    }
-                }
-                (stride, 8) => every::<8>(stride, from, to),
-                (stride, 16) => every::<16>(stride, from, to),
-                (stride, _) => {
-                    let from = from.chunks(unit * stride);
-                    for (to, from) in to.chunks_exact_mut(unit).zip(from) {
-                        to.copy_from_slice(&from[..unit]);
-                    }
-                }
+            every(columns.stride, unit, from, to);
+        }
+    }
+}
+
+/// Every so many of the pixels of `unit` values, of which `from` may hold more.
+#[inline(always)]
+pub(super) fn every(stride: usize, unit: usize, from: &[f32], to: &mut [f32]) {
+    match (stride, unit) {
+        (1, _) => to.copy_from_slice(&from[..to.len()]),
+        (2, 1) => {
+            let (pairs, rest) = from.as_chunks::<2>();
+            for (to, pair) in to.iter_mut().zip(pairs) {
+                *to = pair[0];
+            }
+            if to.len() > pairs.len() {
+                to[pairs.len()] = rest[0];
+            }
+        }
+        (stride, 8) => whole::<8>(stride, from, to),
+        (stride, 16) => whole::<16>(stride, from, to),
+        (stride, _) => {
+            let from = from.chunks(unit * stride);
+            for (to, from) in to.chunks_exact_mut(unit).zip(from) {
+                to.copy_from_slice(&from[..unit]);
             }
         }
     }
 }
 
-/// Every so many of the pixels of `UNIT` values.
+/// As [`every`], of pixels of `UNIT` values.
 #[inline(always)]
-fn every<const UNIT: usize>(stride: usize, from: &[f32], to: &mut [f32]) {
+fn whole<const UNIT: usize>(stride: usize, from: &[f32], to: &mut [f32]) {
     let (to, from) = (to.as_chunks_mut::<UNIT>().0, from.as_chunks::<UNIT>().0);
     for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
         *to = *from;

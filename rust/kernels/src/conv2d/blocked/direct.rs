@@ -3,7 +3,7 @@
 //! channels use it.
 
 use super::band::{Axis, Band};
-use super::task::Cut;
+use super::task::{Cut, Work};
 use super::tile::{PLAIN, Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Algorithm, Conv2dShape, Epilogue, Shape};
@@ -121,7 +121,7 @@ pub(super) fn forward(
     let result = y.len() / shape.batch;
     // Input under one output row.
     let row = image / shape.in_h.max(1) * shape.stride[0] * size_of::<f32>();
-    let cut = Cut::new(isa, shape, shape.out_h(), row);
+    let cut = Cut::new(&Work::new(isa, shape, shape.out_h(), row));
     let y = DisjointMut::new(y);
     parallel_for(shape.batch * cut.tasks(), &|task| {
         let (index, n) = (task % cut.tasks(), task / cut.tasks());

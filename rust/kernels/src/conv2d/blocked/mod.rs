@@ -10,6 +10,7 @@ mod backward_weight;
 mod band;
 mod depthwise;
 mod direct;
+mod gathered;
 pub mod inverted_residual;
 mod pointwise;
 mod task;
@@ -37,6 +38,10 @@ pub enum Algorithm {
     /// Taps and channels run by, from a copy of some rows with their
     /// surroundings.
     Direct,
+    /// The same from a copy of what each tap finds, of many small images.
+    Gathered,
+    /// The gradient to the input, by phases of the stride, gathered so.
+    Phases,
     /// A 1x1 window that moves by one pixel: a product, read in place.
     Pointwise,
     /// F(2, 3): 16 products for 4 pixels instead of 36.
@@ -49,6 +54,9 @@ pub enum Algorithm {
 
 /// Input channels up to which the first layer's kernel is used.
 const FEW_CHANNELS: usize = 4;
+
+/// Tiles of an image up to which several images are taken together.
+const FEW_TILES: usize = 4;
 
 impl Algorithm {
     /// The one for these sizes; None: the blocked layout has no kernel.
@@ -72,6 +80,9 @@ impl Algorithm {
             _ if shape.kernel() == 1 && still => Algorithm::Pointwise,
             Some(Size::F2) => Algorithm::WinogradF2,
             Some(Size::F4) => Algorithm::WinogradF4,
+            None if shape.batch > 1 && shape.out_plane() <= FEW_TILES * tile::pixels(isa) => {
+                Algorithm::Gathered
+            }
             None => Algorithm::Direct,
         })
     }
@@ -80,6 +91,8 @@ impl Algorithm {
         match self {
             Algorithm::Stem => "stem",
             Algorithm::Direct => "direct",
+            Algorithm::Gathered => "gathered",
+            Algorithm::Phases => "phases",
             Algorithm::Pointwise => "pointwise",
             Algorithm::WinogradF2 => "winograd f(2, 3)",
             Algorithm::WinogradF4 => "winograd f(4, 3)",
@@ -107,6 +120,15 @@ impl Epilogue<'_> {
         activation: Activation::NONE,
         tail: None,
     };
+
+    /// For results of `len` values, of `channels` with those that stand for
+    /// none.
+    fn check(&self, channels: usize, len: usize) {
+        let biased = self.bias.is_none_or(|bias| bias.len() >= channels);
+        assert!(biased, "conv2d: bias");
+        let added = self.residual.is_none_or(|residual| residual.len() == len);
+        assert!(added, "conv2d: residual");
+    }
 
     /// The biases from channel `at` on; null: none.
     fn bias_at(&self, at: usize) -> *const f32 {
@@ -138,32 +160,21 @@ pub fn forward(
     epilogue: &Epilogue<'_>,
 ) {
     let isa = weight.isa();
-    let lanes = isa.lanes();
-    let blocks = blocked::blocks(isa, shape.out_c);
     let in_len = match weight.algorithm() {
         Algorithm::Stem => shape.input_len(),
         _ => blocked::len(isa, shape.batch, shape.in_c, shape.in_plane()),
     };
     assert_eq!(x.len(), in_len, "conv2d: x");
-    assert_eq!(
-        y.len(),
-        blocked::len(isa, shape.batch, shape.out_c, shape.out_plane()),
-        "conv2d: y"
-    );
-    assert!(
-        epilogue.bias.is_none_or(|b| b.len() >= blocks * lanes),
-        "conv2d: bias"
-    );
-    assert!(
-        epilogue.residual.is_none_or(|r| r.len() == y.len()),
-        "conv2d: residual"
-    );
+    let out_len = blocked::len(isa, shape.batch, shape.out_c, shape.out_plane());
+    assert_eq!(y.len(), out_len, "conv2d: y");
+    epilogue.check(blocked::blocks(isa, shape.out_c) * isa.lanes(), y.len());
     weight.check(shape);
     if y.is_empty() {
         return;
     }
     match weight.algorithm() {
         Algorithm::Stem | Algorithm::Direct => direct::forward(shape, x, weight, y, epilogue),
+        Algorithm::Gathered => gathered::forward(shape, x, weight, y, epilogue),
         Algorithm::Pointwise => pointwise::forward(shape, x, weight, y, epilogue),
         Algorithm::WinogradF2 | Algorithm::WinogradF4 => {
             winograd::forward(shape, x, weight, y, epilogue);
@@ -173,6 +184,36 @@ pub fn forward(
             depthwise::forward(shape, x, weight, y, epilogue);
             tail::at_once(y, epilogue.tail);
         }
+        Algorithm::Phases => panic!("conv2d: packed for the gradient to the input"),
+    }
+}
+
+/// dx = the gradient to the input of the convolution of `shape`, whose output's
+/// is dy, with a weight packed by [`BlockedConvWeight::phases`]; by another name
+/// the transposed convolution.  The epilogue is of dx.
+///
+/// dy lies (batch, out blocks, height, width, lanes), dx (batch, in blocks,
+/// height, width, lanes), as for [`forward`].
+///
+/// # Panics
+/// Where a slice has another size than `shape` says.
+pub fn backward_input(
+    shape: &Conv2dShape,
+    dy: &[f32],
+    weight: &BlockedConvWeight,
+    dx: &mut [f32],
+    epilogue: &Epilogue<'_>,
+) {
+    let isa = weight.isa();
+    let out_len = blocked::len(isa, shape.batch, shape.out_c, shape.out_plane());
+    assert_eq!(dy.len(), out_len, "conv2d: dy");
+    let in_len = blocked::len(isa, shape.batch, shape.in_c, shape.in_plane());
+    assert_eq!(dx.len(), in_len, "conv2d: dx");
+    epilogue.check(blocked::blocks(isa, shape.in_c) * isa.lanes(), dx.len());
+    assert_eq!(weight.algorithm(), Algorithm::Phases, "conv2d: packed");
+    weight.check(shape);
+    if !dx.is_empty() {
+        gathered::backward_input(shape, dy, weight, dx, epilogue);
     }
 }
 

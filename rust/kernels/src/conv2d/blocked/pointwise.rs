@@ -1,6 +1,6 @@
 //! 1x1 windows: products of pixels and channels, read in place.
 
-use super::task::Cut;
+use super::task::{Cut, Work};
 use super::tile::{Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Epilogue, Shape};
@@ -83,12 +83,8 @@ pub(super) fn forward(
     let places: Vec<u32> = (0..sizes.in_blocks)
         .map(|b| (b * plane * lanes) as u32)
         .collect();
-    let cut = Cut::new(
-        isa,
-        shape,
-        plane,
-        sizes.in_blocks * lanes * size_of::<f32>(),
-    );
+    let pixel = sizes.in_blocks * lanes * size_of::<f32>();
+    let cut = Cut::new(&Work::new(isa, shape, plane, pixel));
     let y = DisjointMut::new(y);
     parallel_for(shape.batch * cut.tasks(), &|task| {
         let (index, n) = (task % cut.tasks(), task / cut.tasks());

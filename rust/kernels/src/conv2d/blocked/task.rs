@@ -1,47 +1,77 @@
 //! How the work is cut into tasks.
 
+use super::Conv2dShape;
 use super::tile::VECTORS;
 use crate::blocked;
 use crate::cache;
 use crate::conv2d::product::tasks_wanted;
-use crate::conv2d::shape::Conv2dShape;
 use crate::isa::Isa;
 use std::ops::Range;
 
-/// Pieces of the image, and pieces of the output channels.
+/// What there is to be cut.
+pub(super) struct Work {
+    /// Independent parts of the work, each cut as this says.
+    pub units: usize,
+    /// Lines of the images of a unit, and the bytes that a task reads of one.
+    pub length: usize,
+    pub line: usize,
+    /// Bytes that a task reads of some lines at most: at least this, and what
+    /// half of the second-level cache holds.
+    pub least: usize,
+    /// Pairs of output blocks.
+    pub pairs: usize,
+    /// Bytes of the weight.
+    pub weight: usize,
+    /// Multiply-adds of all units.
+    pub multiplies: usize,
+}
+
+impl Work {
+    /// Of a convolution, `length` lines of `line` bytes an image.
+    pub fn new(isa: Isa, shape: &Conv2dShape, length: usize, line: usize) -> Work {
+        Work {
+            units: shape.batch,
+            length,
+            line,
+            least: 0,
+            pairs: blocked::blocks(isa, shape.out_c).div_ceil(VECTORS),
+            weight: shape.weight_len() * size_of::<f32>(),
+            multiplies: shape.output_len() * shape.group_in() * shape.kernel(),
+        }
+    }
+}
+
+/// Pieces of the images, and pieces of the output channels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
-    /// Along each image, of `length` lines.
-    pub lines: usize,
+    /// Along the images, of `length` lines.
+    lines: usize,
     /// Of the pairs of output blocks.
-    pub pairs: usize,
+    pairs: usize,
     length: usize,
     all_pairs: usize,
 }
 
 impl Cut {
-    /// For `length` lines of `bytes` of input each: what a task reads of them
-    /// stays in the second-level cache.
-    pub fn new(isa: Isa, shape: &Conv2dShape, length: usize, bytes: usize) -> Cut {
-        let all_pairs = blocked::blocks(isa, shape.out_c).div_ceil(VECTORS);
-        let work = shape.output_len() * shape.group_in() * shape.kernel();
-        let want = tasks_wanted(work, shape.batch);
-        let fit = (bytes * length).div_ceil(cache::l2() / 2).max(1);
-        // Cutting the image reads the weight once more, cutting the channels
-        // the image.
-        let weight = shape.weight_len() * size_of::<f32>();
-        let (lines, pairs) = if weight > bytes * length {
-            let pairs = want.div_ceil(fit).min(all_pairs);
-            (fit.max(want.div_ceil(pairs)), pairs)
+    pub fn new(work: &Work) -> Cut {
+        let &Work { length, pairs, .. } = work;
+        let bytes = work.line * length;
+        let want = tasks_wanted(work.multiplies, work.units);
+        let fit = bytes.div_ceil(work.least.max(cache::l2() / 2)).max(1);
+        // Cutting the images reads the weight once more, cutting the channels
+        // the images.
+        let (lines, cuts) = if work.weight > bytes {
+            let cuts = want.div_ceil(fit).min(pairs);
+            (fit.max(want.div_ceil(cuts)), cuts)
         } else {
             let lines = fit.max(want).min(length);
-            (lines, want.div_ceil(lines).min(all_pairs))
+            (lines, want.div_ceil(lines).min(pairs))
         };
         Cut {
             lines: lines.min(length).max(1),
-            pairs: pairs.max(1),
+            pairs: cuts.max(1),
             length,
-            all_pairs,
+            all_pairs: pairs,
         }
     }
 

@@ -48,11 +48,46 @@ fn reference(shape: &Conv2dShape, x: &[f32], w: &[f32]) -> Vec<(f64, f64)> {
     out
 }
 
-struct Extras {
-    bias: bool,
-    residual: bool,
-    activation: Activation,
-    tail: bool,
+pub(super) struct Extras {
+    pub bias: bool,
+    pub residual: bool,
+    pub activation: Activation,
+    pub tail: bool,
+}
+
+impl Extras {
+    /// What becomes of a sum.
+    pub fn apply(&self, sum: f64, bias: f32, residual: f32) -> f64 {
+        let mut want = sum;
+        if self.bias {
+            want += f64::from(bias);
+        }
+        if self.residual {
+            want += f64::from(residual);
+        }
+        if let Some(slope) = self.activation.slope
+            && want < 0.0
+        {
+            want *= f64::from(slope);
+        }
+        want = want.clamp(f64::from(self.activation.lo), f64::from(self.activation.hi));
+        if self.tail { 2.0 * want } else { want }
+    }
+}
+
+/// An image in blocks, NaN in the lanes that stand for no channel: they must
+/// not matter.
+pub(super) fn in_blocks(isa: Isa, [batch, channels, plane]: [usize; 3], x: &[f32]) -> Vec<f32> {
+    let lanes = isa.lanes();
+    let mut y = vec![0.0; len(isa, batch, channels, plane)];
+    to_blocked(isa, [batch, channels, plane], x, &mut y);
+    for (i, v) in y.iter_mut().enumerate() {
+        let block = i / lanes / plane % blocks(isa, channels);
+        if block * lanes + i % lanes >= channels {
+            *v = f32::NAN;
+        }
+    }
+    y
 }
 
 fn check(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, extras: &Extras) {
@@ -66,17 +101,10 @@ fn check(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, extras: &Extras) {
         [shape.batch, shape.out_c, shape.out_h() * shape.out_w()],
     ];
     let out_len = len(isa, shape.batch, shape.out_c, out_sizes[2]);
-    // The lanes that stand for no channel must not matter.
-    let mut blocked_x = vec![f32::NAN; len(isa, shape.batch, shape.in_c, in_sizes[2])];
-    to_blocked(isa, in_sizes, &x, &mut blocked_x);
-    let lanes = isa.lanes();
-    if algorithm != Algorithm::Depthwise {
-        for (i, v) in blocked_x.iter_mut().enumerate() {
-            let block = i / lanes / in_sizes[2] % blocks(isa, shape.in_c);
-            if block * lanes + i % lanes >= shape.in_c {
-                *v = f32::NAN;
-            }
-        }
+    let mut blocked_x = in_blocks(isa, in_sizes, &x);
+    if algorithm == Algorithm::Depthwise {
+        // Each lane is a convolution of its own.
+        to_blocked(isa, in_sizes, &x, &mut blocked_x);
     }
     let mut blocked_residual = vec![0.0; out_len];
     to_blocked(isa, out_sizes, &residual, &mut blocked_residual);
@@ -106,25 +134,7 @@ fn check(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, extras: &Extras) {
     };
     for (i, (sum, size)) in reference(shape, &x, &w).into_iter().enumerate() {
         let channel = i / out_sizes[2] % shape.out_c;
-        let mut want = sum;
-        if extras.bias {
-            want += f64::from(bias[channel]);
-        }
-        if extras.residual {
-            want += f64::from(residual[i]);
-        }
-        if let Some(slope) = extras.activation.slope
-            && want < 0.0
-        {
-            want *= f64::from(slope);
-        }
-        want = want.clamp(
-            f64::from(extras.activation.lo),
-            f64::from(extras.activation.hi),
-        );
-        if extras.tail {
-            want *= 2.0;
-        }
+        let want = extras.apply(sum, bias[channel], residual[i]);
         let error = (f64::from(got[i]) - want).abs();
         let most = tolerance * (size + 1.0);
         assert!(
@@ -134,13 +144,6 @@ fn check(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, extras: &Extras) {
         );
     }
 }
-
-const PLAIN: Extras = Extras {
-    bias: false,
-    residual: false,
-    activation: Activation::NONE,
-    tail: false,
-};
 
 const RELU: Activation = Activation {
     slope: None,
@@ -170,29 +173,36 @@ pub(super) fn shape(
     }
 }
 
-fn all(algorithm: Algorithm, shapes: &[Conv2dShape]) {
-    let extras = [
-        PLAIN,
-        Extras {
-            bias: true,
-            residual: false,
-            activation: RELU,
-            tail: false,
+/// Of each kind of epilogue.
+pub(super) const EXTRAS: [Extras; 3] = [
+    Extras {
+        bias: false,
+        residual: false,
+        activation: Activation::NONE,
+        tail: false,
+    },
+    Extras {
+        bias: true,
+        residual: false,
+        activation: RELU,
+        tail: false,
+    },
+    Extras {
+        bias: true,
+        residual: true,
+        activation: Activation {
+            slope: Some(0.1),
+            lo: -0.3,
+            hi: 6.0,
         },
-        Extras {
-            bias: true,
-            residual: true,
-            activation: Activation {
-                slope: Some(0.1),
-                lo: -0.3,
-                hi: 6.0,
-            },
-            tail: true,
-        },
-    ];
+        tail: true,
+    },
+];
+
+pub(super) fn all(algorithm: Algorithm, shapes: &[Conv2dShape]) {
     for isa in Isa::available() {
         for shape in shapes {
-            for extras in &extras {
+            for extras in &EXTRAS {
                 check(isa, algorithm, shape, extras);
             }
         }
@@ -296,6 +306,13 @@ fn algorithms_are_chosen() {
         choose(shape([1, 64, 64, 56, 56], 1, 2, [0; 4]), true),
         Some(Algorithm::Direct)
     );
+    let strided = shape([8, 512, 512, 4, 4], 3, 2, [1; 4]);
+    assert_eq!(choose(strided, true), Some(Algorithm::Gathered));
+    let alone = Conv2dShape {
+        batch: 1,
+        ..strided
+    };
+    assert_eq!(choose(alone, true), Some(Algorithm::Direct));
     assert_eq!(choose(Conv2dShape { groups: 2, ..image }, true), None);
     assert_eq!(
         choose(

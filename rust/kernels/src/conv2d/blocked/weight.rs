@@ -4,23 +4,32 @@ use super::Algorithm;
 use super::tile::VECTORS;
 use super::winograd::{self, Size};
 use crate::blocked;
+use crate::conv2d::phase::Phase;
 use crate::conv2d::shape::Conv2dShape;
 use crate::isa::Isa;
 use crate::matmul::pack::transpose;
 use crate::pool::{DisjointMut, parallel_for};
 use crate::scratch::{AlignedBuf, Scratch};
+use std::ops::Range;
 
 /// A weight packed once for many calls, for one way to compute.
 pub struct BlockedConvWeight {
     isa: Isa,
     algorithm: Algorithm,
-    /// out_c, in_c, kernel_h, kernel_w.
-    sizes: [usize; 4],
+    sizes: [usize; 12],
     data: AlignedBuf,
 }
 
-fn sizes_of(shape: &Conv2dShape) -> [usize; 4] {
-    [shape.out_c, shape.in_c, shape.kernel_h, shape.kernel_w]
+/// What a packing depends on.
+fn sizes_of(algorithm: Algorithm, shape: &Conv2dShape) -> [usize; 12] {
+    let mut sizes = [0; 12];
+    sizes[..4].copy_from_slice(&[shape.out_c, shape.in_c, shape.kernel_h, shape.kernel_w]);
+    if algorithm == Algorithm::Phases {
+        sizes[4..6].copy_from_slice(&shape.stride);
+        sizes[6..8].copy_from_slice(&shape.dilation);
+        sizes[8..].copy_from_slice(&shape.pads);
+    }
+    sizes
 }
 
 impl BlockedConvWeight {
@@ -30,29 +39,15 @@ impl BlockedConvWeight {
     /// # Panics
     /// Where `w` has another size.
     pub fn new(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, w: &[f32]) -> Self {
-        assert_eq!(
-            w.len(),
-            shape.weight_len(),
-            "conv2d: the weight has another size"
-        );
-        let columns = blocked::blocks(isa, shape.out_c) * isa.lanes();
+        check_len(shape, w);
         let data = match algorithm {
             Algorithm::Depthwise => depthwise(isa, shape, w),
-            _ => {
-                let k = match algorithm {
-                    Algorithm::WinogradF2 => shape.in_c * Size::F2.products(),
-                    Algorithm::WinogradF4 => shape.in_c * Size::F4.products(),
-                    _ => shape.in_c * shape.kernel(),
-                };
-                let mut data = AlignedBuf::zeroed(columns * k);
-                pack(isa, algorithm, shape, w, k, data.as_mut_slice());
-                data
-            }
+            _ => dense(isa, algorithm, shape, w, false),
         };
         BlockedConvWeight {
             isa,
             algorithm,
-            sizes: sizes_of(shape),
+            sizes: sizes_of(algorithm, shape),
             data,
         }
     }
@@ -62,19 +57,44 @@ impl BlockedConvWeight {
     ///
     /// # Panics
     /// Where `w` has another size.
-    pub fn transposed(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, w: &[f32]) -> Self {
-        let (taps, in_c, out_c) = (shape.kernel(), shape.in_c, shape.out_c);
-        assert!(w.len() == shape.weight_len() && shape.groups == 1);
-        let mut turned = Scratch::take(w.len());
-        for (i, w) in w.chunks_exact(out_c * taps).enumerate() {
-            for (o, w) in w.chunks_exact(taps).enumerate() {
-                let to = &mut turned[(o * in_c + i) * taps..][..taps];
-                for (to, w) in to.iter_mut().rev().zip(w) {
-                    *to = *w;
-                }
-            }
+    pub fn turned(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, w: &[f32]) -> Self {
+        check_len(shape, w);
+        assert_eq!(shape.groups, 1, "conv2d: one group");
+        BlockedConvWeight {
+            isa,
+            algorithm,
+            sizes: sizes_of(algorithm, shape),
+            data: dense(isa, algorithm, shape, w, true),
         }
-        BlockedConvWeight::new(isa, algorithm, shape, &turned)
+    }
+
+    /// Packs `w` (out_c, in_c, kernel_h, kernel_w) for the gradient to the
+    /// input, by phases of the stride.  Without groups.
+    ///
+    /// # Panics
+    /// Where `w` has another size.
+    pub fn phases(isa: Isa, shape: &Conv2dShape, w: &[f32]) -> Self {
+        check_len(shape, w);
+        assert_eq!(shape.groups, 1, "conv2d: one group");
+        let columns = blocked::blocks(isa, shape.in_c) * isa.lanes();
+        let mut data = AlignedBuf::zeroed(columns * shape.out_c * shape.kernel());
+        let source = Source {
+            w,
+            out_c: shape.in_c,
+            in_c: shape.out_c,
+            taps: shape.kernel(),
+            outputs_last: true,
+        };
+        let phases = Phase::all(shape);
+        let orders = phases.iter().map(|phase| Order::Blocks(&phase.kernel));
+        source.pack(isa, &orders.collect::<Vec<_>>(), data.as_mut_slice());
+        let algorithm = Algorithm::Phases;
+        BlockedConvWeight {
+            isa,
+            algorithm,
+            sizes: sizes_of(algorithm, shape),
+            data,
+        }
     }
 
     pub fn isa(&self) -> Isa {
@@ -92,7 +112,7 @@ impl BlockedConvWeight {
     pub(super) fn check(&self, shape: &Conv2dShape) {
         assert_eq!(
             self.sizes,
-            sizes_of(shape),
+            sizes_of(self.algorithm, shape),
             "conv2d: packed for other sizes"
         );
     }
@@ -111,59 +131,144 @@ fn depthwise(isa: Isa, shape: &Conv2dShape, w: &[f32]) -> AlignedBuf {
     data
 }
 
-/// Pairs of vectors of output channels one after the other, each by the order
-/// in which its kernel reads; `k` values for an output channel.
-fn pack(
+fn check_len(shape: &Conv2dShape, w: &[f32]) {
+    let len = shape.weight_len();
+    assert_eq!(w.len(), len, "conv2d: the weight has another size");
+}
+
+/// Without groups; `turned` of (in_c, out_c, ...), the taps in reverse.
+fn dense(
     isa: Isa,
     algorithm: Algorithm,
     shape: &Conv2dShape,
     w: &[f32],
-    k: usize,
-    data: &mut [f32],
-) {
-    let (lanes, taps, in_c) = (isa.lanes(), shape.kernel(), shape.in_c);
-    let blocks = blocked::blocks(isa, shape.out_c);
-    let data = DisjointMut::new(data);
-    parallel_for(blocks.div_ceil(VECTORS), &|pair| {
-        let first = pair * VECTORS;
-        let width = VECTORS.min(blocks - first) * lanes;
-        let start = first * lanes * k;
-        // SAFETY: pairs lie one after the other.
-        let to = unsafe { data.slice(start..start + width * k) };
-        let channels = first * lanes..shape.out_c.min(first * lanes + width);
-        // The channels' weights as columns: [in channel][tap][width].
-        let mut rows = Scratch::take(in_c * taps * width);
-        rows.fill(0.0);
-        // SAFETY: both have these sizes.
-        unsafe {
-            let w = &w[channels.start * in_c * taps..channels.end * in_c * taps];
-            transpose(
-                w.as_ptr(),
-                in_c * taps,
-                rows.as_mut_ptr(),
-                width,
-                channels.len(),
-                in_c * taps,
-            );
+    turned: bool,
+) -> AlignedBuf {
+    let columns = blocked::blocks(isa, shape.out_c) * isa.lanes();
+    let taps = shape.kernel();
+    let source = Source {
+        w,
+        out_c: shape.out_c,
+        in_c: shape.in_c,
+        taps,
+        outputs_last: turned,
+    };
+    let kernel: Vec<usize> = if turned {
+        (0..taps).rev().collect()
+    } else {
+        (0..taps).collect()
+    };
+    let order = match algorithm {
+        Algorithm::WinogradF2 => Order::Winograd(Size::F2, &kernel),
+        Algorithm::WinogradF4 => Order::Winograd(Size::F4, &kernel),
+        Algorithm::Stem => Order::Plain(&kernel),
+        _ => Order::Blocks(&kernel),
+    };
+    let mut data = AlignedBuf::zeroed(columns * shape.in_c * order.products());
+    source.pack(isa, &[order], data.as_mut_slice());
+    data
+}
+
+/// How a kernel reads the taps that it names.
+enum Order<'a> {
+    /// \[channel\]\[tap\]
+    Plain(&'a [usize]),
+    /// \[block\]\[tap\]\[lane\]: the order in which places are listed.
+    Blocks(&'a [usize]),
+    /// Transformed, of a 3x3 window.
+    Winograd(Size, &'a [usize]),
+}
+
+impl Order<'_> {
+    /// Values for a pair of channels.
+    fn products(&self) -> usize {
+        match self {
+            Order::Plain(kernel) | Order::Blocks(kernel) => kernel.len(),
+            Order::Winograd(size, _) => size.products(),
         }
-        let size = match algorithm {
-            Algorithm::WinogradF2 => Some(Size::F2),
-            Algorithm::WinogradF4 => Some(Size::F4),
-            _ => None,
-        };
-        if let Some(size) = size {
-            winograd::weights(isa, size, &rows, [in_c, width], to);
-            return;
-        }
-        // To [block][tap][lane]: the order in which places are listed.
-        let order = (0..in_c.div_ceil(lanes)).flat_map(|block| {
-            let here = block * lanes..in_c.min((block + 1) * lanes);
-            (0..taps).flat_map(move |tap| here.clone().map(move |channel| channel * taps + tap))
+    }
+}
+
+/// A weight as it lies.
+struct Source<'a> {
+    w: &'a [f32],
+    out_c: usize,
+    in_c: usize,
+    taps: usize,
+    /// (in_c, out_c, taps), else (out_c, in_c, taps).
+    outputs_last: bool,
+}
+
+impl Source<'_> {
+    /// One order after the other: pairs of vectors of output channels, each as
+    /// its kernel reads.
+    fn pack(&self, isa: Isa, orders: &[Order<'_>], data: &mut [f32]) {
+        let (lanes, in_c) = (isa.lanes(), self.in_c);
+        let blocks = blocked::blocks(isa, self.out_c);
+        let data = DisjointMut::new(data);
+        parallel_for(blocks.div_ceil(VECTORS), &|pair| {
+            let first = pair * VECTORS;
+            let width = VECTORS.min(blocks - first) * lanes;
+            let channels = first * lanes..self.out_c.min(first * lanes + width);
+            let mut rows = Scratch::take(in_c * self.taps * width);
+            rows.fill(0.0);
+            self.columns(channels, width, &mut rows);
+            let mut start = 0;
+            for order in orders {
+                let k = in_c * order.products();
+                let own = start + first * lanes * k..start + (first * lanes + width) * k;
+                start += blocks * lanes * k;
+                // SAFETY: pairs lie one after the other.
+                let to = unsafe { data.slice(own) };
+                self.arrange(isa, order, &rows, width, to);
+            }
         });
-        let plain = algorithm == Algorithm::Stem;
-        for (at, (to, row)) in to.chunks_exact_mut(width.max(1)).zip(order).enumerate() {
-            let row = if plain { at } else { row };
-            to.copy_from_slice(&rows[row * width..][..width]);
+    }
+
+    /// Columns of some channels, \[in channel\]\[tap\]\[width\], in an order.
+    fn arrange(&self, isa: Isa, order: &Order<'_>, rows: &[f32], width: usize, to: &mut [f32]) {
+        let (lanes, in_c, taps) = (isa.lanes(), self.in_c, self.taps);
+        let (group, kernel) = match *order {
+            Order::Winograd(size, kernel) => {
+                return winograd::weights(isa, size, rows, kernel, [in_c, width], to);
+            }
+            Order::Plain(kernel) => (1, kernel),
+            Order::Blocks(kernel) => (lanes, kernel),
+        };
+        let mut to = to.chunks_exact_mut(width);
+        for first in (0..in_c).step_by(group) {
+            for tap in kernel {
+                let channels = first..in_c.min(first + group);
+                for (channel, to) in channels.zip(&mut to) {
+                    to.copy_from_slice(&rows[(channel * taps + tap) * width..][..width]);
+                }
+            }
         }
-    });
+    }
+
+    /// The channels' weights as columns: \[in channel\]\[tap\]\[width\].
+    fn columns(&self, channels: Range<usize>, width: usize, rows: &mut [f32]) {
+        let (in_c, taps) = (self.in_c, self.taps);
+        // SAFETY: all have these sizes.
+        unsafe {
+            if !self.outputs_last {
+                let k = in_c * taps;
+                let w = self.w[channels.start * k..channels.end * k].as_ptr();
+                transpose(w, k, rows.as_mut_ptr(), width, channels.len(), k);
+                return;
+            }
+            for (channel, rows) in rows.chunks_exact_mut(taps * width).enumerate() {
+                let start = channel * self.out_c;
+                let w = &self.w[(start + channels.start) * taps..(start + channels.end) * taps];
+                transpose(
+                    w.as_ptr(),
+                    taps,
+                    rows.as_mut_ptr(),
+                    width,
+                    channels.len(),
+                    taps,
+                );
+            }
+        }
+    }
 }

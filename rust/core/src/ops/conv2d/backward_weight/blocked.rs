@@ -41,7 +41,7 @@ pub(super) fn twin(form: &Conv2d, sizes: &Conv2dShape, dtype: DType) -> Option<B
         }),
         images: usize::from(plain)..2,
         results: 0,
-        saves: Some(saved(sizes, if plain { 0.0 } else { SAVED })),
+        saves: Some(saved(sizes, sizes.out_c, if plain { 0.0 } else { SAVED })),
         packs: None,
     })
 }

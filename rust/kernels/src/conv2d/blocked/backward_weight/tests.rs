@@ -1,6 +1,5 @@
-use super::super::tests::{shape, values};
+use super::super::tests::{in_blocks, shape, values};
 use super::backward_weight;
-use crate::blocked::{blocks, len, to_blocked};
 use crate::conv2d::shape::Conv2dShape;
 use crate::isa::Isa;
 use crate::pool;
@@ -37,20 +36,6 @@ fn reference(shape: &Conv2dShape, x: &[f32], dy: &[f32]) -> Vec<(f64, f64)> {
         }
     }
     out
-}
-
-/// In blocks, where lanes without a channel hold what must not matter.
-fn in_blocks(isa: Isa, [batch, channels, plane]: [usize; 3], x: &[f32]) -> Vec<f32> {
-    let lanes = isa.lanes();
-    let mut y = vec![0.0; len(isa, batch, channels, plane)];
-    to_blocked(isa, [batch, channels, plane], x, &mut y);
-    for (i, v) in y.iter_mut().enumerate() {
-        let block = i / lanes / plane % blocks(isa, channels);
-        if block * lanes + i % lanes >= channels {
-            *v = f32::NAN;
-        }
-    }
-    y
 }
 
 /// The kernel's result, from x and dy as they lie plain.

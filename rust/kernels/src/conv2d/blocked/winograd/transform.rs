@@ -78,6 +78,8 @@ pub(super) fn kernel<S: Simd, const SIDE: usize>(s: S, g: [S::F; 3]) -> [S::F; S
 /// \[in channel\]\[tap\]\[width\] to \[product\]\[in channel\]\[width\].
 struct Weights<'a, const SIDE: usize> {
     rows: &'a [f32],
+    /// The taps that stand for 0 to 8.
+    kernel: &'a [usize],
     in_c: usize,
     width: usize,
     to: &'a mut [f32],
@@ -93,8 +95,10 @@ impl<const SIDE: usize> Kernel for Weights<'_, SIDE> {
             for at in (0..width).step_by(S::LANES) {
                 let mut half = [[s.zero(); SIDE]; 3];
                 for (x, half) in half.iter_mut().enumerate() {
-                    let tap =
-                        |y: usize| s.load(&self.rows[(channel * 9 + y * 3 + x) * width + at..]);
+                    let tap = |y: usize| {
+                        let tap = self.kernel[y * 3 + x];
+                        s.load(&self.rows[(channel * 9 + tap) * width + at..])
+                    };
                     *half = kernel(s, [tap(0), tap(1), tap(2)]);
                 }
                 for y in 0..SIDE {
@@ -110,12 +114,20 @@ impl<const SIDE: usize> Kernel for Weights<'_, SIDE> {
 }
 
 /// The transformed kernels of `width` output channels.
-pub fn weights(isa: Isa, size: Size, rows: &[f32], [in_c, width]: [usize; 2], to: &mut [f32]) {
+pub fn weights(
+    isa: Isa,
+    size: Size,
+    rows: &[f32],
+    kernel: &[usize],
+    [in_c, width]: [usize; 2],
+    to: &mut [f32],
+) {
     match size {
         Size::F2 => dispatch(
             isa,
             Weights::<4> {
                 rows,
+                kernel,
                 in_c,
                 width,
                 to,
@@ -125,6 +137,7 @@ pub fn weights(isa: Isa, size: Size, rows: &[f32], [in_c, width]: [usize; 2], to
             isa,
             Weights::<6> {
                 rows,
+                kernel,
                 in_c,
                 width,
                 to,

@@ -1,5 +1,7 @@
 //! Pictures at another size, with the conventions of ONNX's Resize.
 
+mod blocked;
+
 use super::elementwise::cast;
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
@@ -159,28 +161,6 @@ fn table(taps: &Taps) -> AxisTable {
     table
 }
 
-/// The other way: for each input position the outputs that it is part of.
-fn turned(taps: &Taps) -> AxisTable {
-    let mut parts = vec![Vec::new(); taps.input()];
-    for o in 0..taps.output() {
-        let (places, weights) = taps.of(o);
-        for (&place, &weight) in places.iter().zip(weights) {
-            parts[place].push((o as u32, weight as f32));
-        }
-    }
-    let mut table = AxisTable {
-        input: taps.output(),
-        starts: vec![0],
-        ..AxisTable::default()
-    };
-    for part in parts {
-        table.places.extend(part.iter().map(|p| p.0));
-        table.weights.extend(part.iter().map(|p| p.1));
-        table.starts.push(table.places.len() as u32);
-    }
-    table
-}
-
 impl Op for Resize {
     fn name(&self) -> &str {
         "resize"
@@ -228,8 +208,8 @@ impl Op for Resize {
         Strides::Contiguous
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        blocked::twin(self, None, inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
@@ -328,8 +308,11 @@ impl Op for ResizeBackward {
         Strides::Contiguous
     }
 
-    fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-        None
+    fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+        let &[_, _, height, width] = &self.input[..] else {
+            return None;
+        };
+        blocked::twin(&self.resize, Some([height, width]), inputs)
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
@@ -341,7 +324,7 @@ impl Op for ResizeBackward {
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
         let [rows, columns] = self.resize.taps(&self.input)?;
-        let (rows, columns) = (turned(&rows), turned(&columns));
+        let (rows, columns) = (table(&rows.turned()), table(&columns.turned()));
         let g = &call.inputs[0];
         let kernels = lamina_gpu::kernels::resize(g, &rows, &columns, false, call.caps)?;
         Ok(Lowered::Kernels(kernels))

@@ -3,6 +3,8 @@
 // `back` is part of what `view_op!` asks of each view, used or not.
 #![allow(clippy::unused_self, clippy::unnecessary_wraps)]
 
+mod blocked;
+
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::{checked_len, contiguous_strides, resolve_axes, resolve_axis};
 use crate::node::record_one;
@@ -18,9 +20,13 @@ const NO_READS: Gradient = Gradient::Vjp {
 };
 
 /// Implements [`Op`] for a parameter struct that is a [`ViewRule`] with
-/// `shape(&self, input) -> Result<Shape>` and `gradient(&self, g, input)`.
+/// `shape(&self, input) -> Result<Shape>` and `gradient(&self, g, input)`;
+/// `twin` makes the same view of an image in blocks, from the image's shape.
 macro_rules! view_op {
     ($ty:ident, $name:literal) => {
+        view_op!($ty, $name, |_, _| None);
+    };
+    ($ty:ident, $name:literal, $twin:expr) => {
         impl Op for $ty {
             fn name(&self) -> &str {
                 $name
@@ -44,8 +50,10 @@ macro_rules! view_op {
             fn strides(&self, _index: usize) -> Strides {
                 Strides::Any
             }
-            fn blocked(&self, _inputs: &[&Meta]) -> Option<Blocked> {
-                None
+            fn blocked(&self, inputs: &[&Meta]) -> Option<Blocked> {
+                let twin: fn(&$ty, &[usize]) -> Option<$ty> = $twin;
+                let op = twin(self, &inputs[0].shape)?;
+                Some(Blocked::keeping(OpRef::new(op), 0..1))
             }
             fn cpu(&self, _call: &mut CpuCall<'_>) -> Result<()> {
                 Err(view_is_not_run(self))
@@ -256,7 +264,7 @@ impl ViewRule for Expand {
         Some(input.expand(&self.shape(&input.shape).ok()?))
     }
 }
-view_op!(Expand, "expand");
+view_op!(Expand, "expand", Expand::of_blocks);
 
 params! {
     /// Elements `starts` to `ends` in steps, along `axes` (all when None).
@@ -342,7 +350,7 @@ impl ViewRule for Slice {
         Some(layout)
     }
 }
-view_op!(Slice, "slice");
+view_op!(Slice, "slice", Slice::of_blocks);
 
 params! {
     /// Drops axes of size 1: all of them, or those named.
