@@ -238,6 +238,7 @@ impl<const ROWS: usize, const PANELS: usize, const VECS: usize> Kernel
     type Out = ();
 
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // In registers: indices are constants.
     fn run<S: Simd>(self, s: S) {
         let t = self.0;
         let panel = t.k * VECS * S::LANES;

@@ -215,7 +215,11 @@ fn blocks<L: Left, R: Right>(
     // The pool gives a thread consecutive tasks: a band of rows, and in it all
     // rows for one block of columns after the other.
     let threads = pool::threads_here();
-    let bands = if cut.rows % threads == 0 { threads } else { 1 };
+    let bands = if cut.rows.is_multiple_of(threads) {
+        threads
+    } else {
+        1
+    };
     let band = cut.rows / bands;
     let c = pool::DisjointMut::new(c);
     parallel_for(cut.rows * col_blocks, &|task| {

@@ -40,7 +40,7 @@ pub fn resize2d_blocked(isa: Isa, x: &[f32], planes: usize, taps: [&Taps; 2], ou
 /// Taps as distances and weights.
 struct Steps {
     starts: Vec<usize>,
-    steps: Vec<(usize, f32)>,
+    all: Vec<(usize, f32)>,
     picks: bool,
 }
 
@@ -48,22 +48,22 @@ impl Steps {
     fn new(taps: &Taps, step: usize) -> Steps {
         let mut steps = Steps {
             starts: vec![0],
-            steps: Vec::new(),
+            all: Vec::new(),
             picks: taps.picks(),
         };
         for o in 0..taps.output() {
             let (places, weights) = taps.of(o);
             let each = places.iter().zip(weights);
             steps
-                .steps
+                .all
                 .extend(each.map(|(place, weight)| (place * step, *weight as f32)));
-            steps.starts.push(steps.steps.len());
+            steps.starts.push(steps.all.len());
         }
         steps
     }
 
     fn of(&self, o: usize) -> &[(usize, f32)] {
-        &self.steps[self.starts[o]..self.starts[o + 1]]
+        &self.all[self.starts[o]..self.starts[o + 1]]
     }
 }
 

@@ -84,6 +84,7 @@ impl Taps {
 
     /// The other way, as the gradient goes: for each input position the output
     /// positions that it is part of.
+    #[must_use]
     pub fn turned(&self) -> Taps {
         let mut parts = vec![Vec::new(); self.input];
         for o in 0..self.output() {
