@@ -110,3 +110,31 @@ def test_gradients_in_float64():
         lamina.testing.check_gradients(lambda t, n=name: getattr(ops, n)(t, 1), [normal(2, 3, 2)])
     for name in ("softmax", "log_softmax"):
         lamina.testing.check_gradients(lambda t, n=name: getattr(ops, n)(t, 1), [normal(2, 3, 2)])
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+@pytest.mark.parametrize("form", [(False, False), (True, False), (False, True), (True, True)], ids=str)
+@pytest.mark.parametrize("case", [((33,), 0), ((2, 1025, 3), 1), ((3, 5, 65), -1), ((0, 3), 1)], ids=str)
+def test_running(device, name, form, case):
+    shape, dim = case
+    x = 1 + 0.05 * normal(*shape)
+    gradients = None
+    if name == "cumsum":
+        gradients = lambda gy, a: oracle.cumsum_vjp(gy, a, dim, *form)  # noqa: E731
+    compare(
+        lambda t: getattr(ops, name)(t, dim, *form),
+        [x],
+        device,
+        lambda a: oracle.running(name, a, dim, *form),
+        gradients,
+    )
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bool"])
+def test_running_integers(device, name, dtype):
+    x = (np.arange(40) % 3 + 1).astype(dtype)
+    out = getattr(ops, name)(leaf(x, device), 0)
+    assert out.dtype == lamina.int64
+    np.testing.assert_array_equal(out.numpy(), oracle.running(name, x.astype(np.int64), 0, False, False))
+    assert lamina.explain(getattr(ops, name)(leaf(x, device), 0)).fallbacks == []

@@ -84,3 +84,20 @@ def log_softmax(x, dim):
 
 def log_softmax_vjp(gy, x, dim):
     return (gy - softmax(x, dim) * gy.sum(dim, keepdims=True),)
+
+
+def running(name, x, dim, exclusive, reverse):
+    """Running sums or products, element by element."""
+    start, join = {"cumsum": (0, np.add), "cumprod": (1, np.multiply)}[name]
+    lines = np.moveaxis(x, dim, 0)
+    out = np.empty_like(lines)
+    total = np.full(lines.shape[1:], start, x.dtype)
+    order = range(len(lines))
+    for at in reversed(order) if reverse else order:
+        before, total = total, join(total, lines[at])
+        out[at] = before if exclusive else total
+    return np.moveaxis(out, 0, dim)
+
+
+def cumsum_vjp(gy, x, dim, exclusive, reverse):
+    return (running("cumsum", gy, dim, exclusive, not reverse),)

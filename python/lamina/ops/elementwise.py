@@ -711,6 +711,54 @@ def logical_xor(a: Operand, b: Operand) -> Tensor:
     return one("logical_xor", a, b)
 
 
+def trunc(x: TensorLike) -> Tensor:
+    """X without its fraction: rounded towards 0; its gradient is 0.
+
+    Args:
+        x: Any shape; integers are taken as float32.
+
+    Returns:
+        The shape of x, of x's dtype.
+
+    Example:
+        >>> ops.trunc(lamina.tensor([1.7, -1.7])).tolist()
+        [1.0, -1.0]
+    """
+    return one("trunc", x)
+
+
+def isinf(x: TensorLike) -> Tensor:
+    """Whether x is infinite; never of integers.
+
+    Args:
+        x: Any shape.
+
+    Returns:
+        The shape of x, of bool.
+
+    Example:
+        >>> ops.isinf(lamina.tensor([1.0, float("-inf")])).tolist()
+        [False, True]
+    """
+    return one("isinf", x)
+
+
+def isfinite(x: TensorLike) -> Tensor:
+    """Whether x is neither infinite nor NaN; always of integers.
+
+    Args:
+        x: Any shape.
+
+    Returns:
+        The shape of x, of bool.
+
+    Example:
+        >>> ops.isfinite(lamina.tensor([1.0, float("nan")])).tolist()
+        [True, False]
+    """
+    return one("isfinite", x)
+
+
 def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
     """X where x > 0, else negative_slope * x (Maas et al. 2013).
 

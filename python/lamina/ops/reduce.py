@@ -181,3 +181,47 @@ def log_softmax(x: TensorLike, dim: int = -1) -> Tensor:
         [[0.0]]
     """
     return one("log_softmax", x, dim=dim)
+
+
+def cumsum(x: TensorLike, dim: int, exclusive: bool = False, reverse: bool = False) -> Tensor:
+    """Running sums along an axis.
+
+    Args:
+        x: Any shape.
+        dim: The axis.
+        exclusive: Leave out the element itself: the first sum is 0.
+        reverse: Run from the end.
+
+    Returns:
+        The shape of x; of x's dtype, int64 for bool and integers below 64 bits.
+
+    Raises:
+        ShapeError: There is no such axis.
+
+    Example:
+        >>> ops.cumsum(lamina.tensor([1.0, 2.0, 3.0]), 0).tolist()
+        [1.0, 3.0, 6.0]
+    """
+    return one("cumsum", x, dim=dim, exclusive=exclusive, reverse=reverse)
+
+
+def cumprod(x: TensorLike, dim: int, exclusive: bool = False, reverse: bool = False) -> Tensor:
+    """Running products along an axis; not differentiable.
+
+    Args:
+        x: Any shape.
+        dim: The axis.
+        exclusive: Leave out the element itself: the first product is 1.
+        reverse: Run from the end.
+
+    Returns:
+        The shape of x; of x's dtype, int64 for bool and integers below 64 bits.
+
+    Raises:
+        ShapeError: There is no such axis.
+
+    Example:
+        >>> ops.cumprod(lamina.tensor([1.0, 2.0, 3.0]), 0).tolist()
+        [1.0, 2.0, 6.0]
+    """
+    return one("cumprod", x, dim=dim, exclusive=exclusive, reverse=reverse)

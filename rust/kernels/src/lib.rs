@@ -9,6 +9,7 @@ mod cache;
 pub mod chain;
 pub mod conv2d;
 pub mod copy;
+pub mod cumulative;
 pub mod dtype;
 pub mod elementwise;
 pub mod gather;

@@ -25,6 +25,11 @@ impl Edition {
         opset: 17,
         ir_version: 8,
     };
+    /// The first with bitwise operators, Mish, and scatters that compare.
+    pub const BITS: Edition = Edition {
+        opset: 18,
+        ir_version: 8,
+    };
     /// The first with Gelu.
     pub const GELU: Edition = Edition {
         opset: 20,
@@ -32,12 +37,15 @@ impl Edition {
     };
 
     /// The oldest in which all of these ops can be written.
-    pub(crate) fn with<'a>(mut ops: impl Iterator<Item = &'a str>) -> Edition {
-        if ops.any(|op| op == "gelu") {
-            Edition::GELU
-        } else {
-            Edition::USUAL
-        }
+    pub(crate) fn with<'a>(ops: impl Iterator<Item = &'a str>) -> Edition {
+        ops.map(|op| match op {
+            "gelu" => Edition::GELU,
+            "mish" | "bitwise_and" | "bitwise_or" | "bitwise_xor" | "bitwise_not"
+            | "scatter_reduce" => Edition::BITS,
+            _ => Edition::USUAL,
+        })
+        .max_by_key(|edition| edition.opset)
+        .unwrap_or(Edition::USUAL)
     }
 
     /// Whether reductions other than the sum take their axes as an input.

@@ -10,7 +10,7 @@ pub mod composed;
 pub mod concat;
 pub mod conv2d;
 pub mod copy;
-pub mod cumsum;
+pub mod cumulative;
 pub mod elementwise;
 pub mod gather;
 pub mod iota;

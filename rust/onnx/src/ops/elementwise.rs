@@ -35,7 +35,16 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("Log", 1, unary!("log")),
     ("Sin", 7, unary!("sin")),
     ("Cos", 7, unary!("cos")),
+    ("Tan", 7, unary!("tan")),
+    ("Asin", 7, unary!("asin")),
+    ("Acos", 7, unary!("acos")),
+    ("Atan", 7, unary!("atan")),
+    ("Sinh", 9, unary!("sinh")),
+    ("Cosh", 9, unary!("cosh")),
     ("Tanh", 1, unary!("tanh")),
+    ("Asinh", 9, unary!("asinh")),
+    ("Acosh", 9, unary!("acosh")),
+    ("Atanh", 9, unary!("atanh")),
     ("Sigmoid", 1, unary!("sigmoid")),
     ("Erf", 9, unary!("erf")),
     ("Relu", 1, unary!("relu")),
@@ -52,6 +61,11 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("And", 1, binary!("logical_and")),
     ("Or", 1, binary!("logical_or")),
     ("Xor", 1, binary!("logical_xor")),
+    ("BitwiseAnd", 18, binary!("bitwise_and")),
+    ("BitwiseOr", 18, binary!("bitwise_or")),
+    ("BitwiseXor", 18, binary!("bitwise_xor")),
+    ("BitwiseNot", 18, unary!("bitwise_not")),
+    ("BitShift", 11, bit_shift),
     ("Equal", 1, binary!("eq")),
     ("Less", 1, binary!("lt")),
     ("LessOrEqual", 12, binary!("le")),
@@ -116,6 +130,20 @@ fn pow(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let a = call.cast(&a, exponent)?;
     let y = call.binary("pow", &a, &b)?;
     Ok(vec![call.cast(&y, base)?])
+}
+
+fn bit_shift(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (a, b) = (call.input(0)?, call.input(1)?);
+    let name = match call.text("direction", "")?.as_str() {
+        "LEFT" => "bitwise_left_shift",
+        "RIGHT" => "bitwise_right_shift",
+        other => {
+            return call.wrong(format!(
+                "attribute 'direction' is '{other}', wanted 'LEFT' or 'RIGHT'"
+            ));
+        }
+    };
+    Ok(vec![call.binary(name, &a, &b)?])
 }
 
 fn modulo(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -196,10 +224,7 @@ fn is_inf(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         call.flag("detect_negative", true)?,
     );
     let y = match (up, down) {
-        (true, true) => {
-            let size = call.unary("abs", &x)?;
-            call.with_number("eq", &size, f64::INFINITY)?
-        }
+        (true, true) => call.record_one("isinf", &[&x], Attrs::new())?,
         (true, false) => call.with_number("eq", &x, f64::INFINITY)?,
         (false, true) => call.with_number("eq", &x, f64::NEG_INFINITY)?,
         (false, false) => {

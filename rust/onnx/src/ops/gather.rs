@@ -109,27 +109,41 @@ fn gather_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     Ok(vec![call.take(&x, &at, 0)?])
 }
 
-fn reduction(call: &Call<'_, '_>) -> Traced<bool> {
-    match call.text("reduction", "none")?.as_str() {
-        "none" => Ok(false),
-        "add" => Ok(true),
-        other => call.unsupported(format!(
-            "scatter with reduction '{other}'; 'none' and 'add' exist"
-        )),
-    }
+/// The op of a scatter and what it makes of two elements for one place.
+fn reduction(call: &Call<'_, '_>) -> Traced<Option<&'static str>> {
+    Ok(match call.text("reduction", "none")?.as_str() {
+        "none" => None,
+        "add" => Some("sum"),
+        "mul" => Some("prod"),
+        "max" => Some("amax"),
+        "min" => Some("amin"),
+        other => {
+            return call.wrong(format!(
+                "attribute 'reduction' is '{other}', wanted 'none', 'add', 'mul', 'max' or 'min'"
+            ));
+        }
+    })
 }
 
-/// `updates` at `indices` along `axis`: added, or in place of what was there.
-fn scatter(call: &Call<'_, '_>, inputs: [&Value; 3], axis: usize, add: bool) -> Traced<Value> {
-    let op = if add { "scatter_add" } else { "scatter" };
-    call.record_one(op, &inputs, Attrs::new().with("dim", axis))
+/// `updates` at `indices` along `axis`: reduced with, or in place of what was there.
+fn scatter(
+    call: &Call<'_, '_>,
+    inputs: [&Value; 3],
+    axis: usize,
+    reduce: Option<&str>,
+) -> Traced<Value> {
+    let attrs = Attrs::new().with("dim", axis);
+    match reduce {
+        None => call.record_one("scatter", &inputs, attrs),
+        Some(reduce) => call.record_one("scatter_reduce", &inputs, attrs.with("reduce", reduce)),
+    }
 }
 
 fn scatter_elements(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let axis = call.axis(call.int_or("axis", 0)?, call.rank(&x)?)?;
-    let add = reduction(call)?;
-    Ok(vec![scatter(call, [&x, &indices, &updates], axis, add)?])
+    let reduce = reduction(call)?;
+    Ok(vec![scatter(call, [&x, &indices, &updates], axis, reduce)?])
 }
 
 /// Rows of the flattened leading axes: (positions, rest) scattered along 0.
@@ -137,7 +151,7 @@ fn scatter_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let (shape, index_shape) = (call.shape(&x)?, call.shape(&indices)?);
     let k = depth(call, &shape, &index_shape, 0)?;
-    let add = reduction(call)?;
+    let reduce = reduction(call)?;
     let rows: usize = shape[..k].iter().product();
     let width: usize = shape[k..].iter().product();
     let count: usize = index_shape[..index_shape.len() - 1].iter().product();
@@ -145,6 +159,6 @@ fn scatter_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let at = call.expand(&call.reshape(&at, &[count, 1])?, &[count, width])?;
     let flat = call.reshape(&x, &[rows, width])?;
     let updates = call.reshape(&updates, &[count, width])?;
-    let y = scatter(call, [&flat, &at, &updates], 0, add)?;
+    let y = scatter(call, [&flat, &at, &updates], 0, reduce)?;
     Ok(vec![call.reshape(&y, &shape)?])
 }

@@ -6,6 +6,7 @@ mod convolution;
 mod elementwise;
 mod gather;
 mod legacy;
+mod loss;
 mod make;
 mod move_;
 mod normalize;
@@ -47,6 +48,7 @@ const FAMILIES: &[Family] = &[
     elementwise::FAMILY,
     gather::FAMILY,
     legacy::FAMILY,
+    loss::FAMILY,
     make::FAMILY,
     move_::FAMILY,
     normalize::FAMILY,

@@ -58,6 +58,12 @@ pub fn unary(func: Func, x: &Tensor) -> Result<Tensor> {
         x.clone()
     } else if func == Func::Not {
         cast(x, DType::Bool)?
+    } else if func == Func::BitNot {
+        // Of bool it is the logical one.
+        return match x.dtype() {
+            DType::Bool => unary(Func::Not, x),
+            _ => Elementwise { func }.refuse(x),
+        };
     } else if x.dtype() == DType::Bool && takes(func, DType::U8) {
         return super::Elementwise { func }.refuse(x);
     } else {
@@ -74,6 +80,12 @@ pub(super) fn binary_same(func: Func, a: &Tensor, b: &Tensor) -> Result<Tensor> 
 /// Any two operands: promoted by NumPy's rules.
 pub fn binary(func: Func, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let mut dtype = promote(a.dtype(), b.dtype());
+    let func = match func {
+        Func::BitAnd if dtype == DType::Bool => Func::And,
+        Func::BitOr if dtype == DType::Bool => Func::Or,
+        Func::BitXor if dtype == DType::Bool => Func::Xor,
+        other => other,
+    };
     match func {
         Func::And | Func::Or | Func::Xor => dtype = DType::Bool,
         // True division: integers give floats.
