@@ -42,6 +42,7 @@ CASES = {
     **{name: _case(APART, APART[:1] + 0.07) for name in ("maximum", "minimum")},
     **{name: _case(X, dim=[0]) for name in ("sum", "mean", "prod")},
     **{name: _case(APART, dim=[1], keepdim=True) for name in ("max", "min")},
+    **{name: _case(X, dim=[1]) for name in ("var", "std", "logsumexp", "norm")},
     **{name: _case(X, dim=0) for name in ("softmax", "log_softmax")},
     **{name: _case(X, repeats=[2, 3]) for name in ("tile", "repeat")},
     **{name: _case(X) for name in ("tril", "triu", "permute")},

@@ -96,7 +96,9 @@ fn one_argument() {
         ("lam_sinh", 6.0, &|x, _| x.sinh()),
         ("lam_cosh", 6.0, &|x, _| x.cosh()),
         ("lam_asinh", 8.0, &|x, _| x.asinh()),
-        ("lam_acosh", 8.0, &|x, _| if x < 1.0 { f64::NAN } else { acosh(x) }),
+        ("lam_acosh", 8.0, &|x, _| {
+            if x < 1.0 { f64::NAN } else { acosh(x) }
+        }),
         ("lam_atanh", 8.0, &|x, _| x.atanh()),
         ("lam_asin", 6.0, &|x, _| x.asin()),
         ("lam_acos", 6.0, &|x, _| x.acos()),

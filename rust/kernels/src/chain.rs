@@ -180,6 +180,9 @@ impl Func {
     /// functions with values between the integers are for floats, and Bool
     /// has no arithmetic but comparisons, minimum, maximum and abs.
     pub const fn takes(self, dtype: DType) -> bool {
+        if dtype.is_stored() {
+            return matches!(self, Func::Where);
+        }
         match self {
             Func::And | Func::Or | Func::Xor | Func::Not => matches!(dtype, DType::Bool),
             Func::BitAnd

@@ -61,10 +61,12 @@ mod tests {
 
     #[test]
     fn running_follows_the_loops() {
-        for dims @ [outer, axis, inner] in [[1, 1, 1], [2, 33, 3], [3, 5, 31], [0, 4, 2], [2, 0, 3]] {
+        for dims @ [outer, axis, inner] in [[1, 1, 1], [2, 33, 3], [3, 5, 31], [0, 4, 2], [2, 0, 3]]
+        {
             let n = outer * axis * inner;
             let x: Vec<f64> = (0..n).map(|i| ((i * 7919) % 13) as f64 - 6.0).collect();
-            for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)] {
+            for (exclusive, reverse) in [(false, false), (true, false), (false, true), (true, true)]
+            {
                 let mut got = [vec![-1.0; n], vec![-1.0; n]];
                 cumsum(&x, dims, exclusive, reverse, &mut got[0]);
                 cumprod(&x, dims, exclusive, reverse, &mut got[1]);

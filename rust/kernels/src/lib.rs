@@ -31,6 +31,7 @@ pub mod scratch;
 pub mod simd;
 pub mod softmax;
 pub mod sort;
+pub mod stored;
 pub mod view;
 
 pub use activation::Activation;
@@ -38,4 +39,5 @@ pub use chain::{Chain, Func, Instr, Reg};
 pub use dtype::{DType, Element};
 pub use isa::Isa;
 pub use number::{Float, Number};
+pub use stored::Stored;
 pub use view::View;

@@ -103,7 +103,14 @@ impl Indexed {
     }
 
     fn check(self, inputs: &[&Meta]) -> Result<()> {
-        let (name, wanted) = (self.name(), if matches!(self.kind, Kind::Scatter(_)) { 3 } else { 2 });
+        let (name, wanted) = (
+            self.name(),
+            if matches!(self.kind, Kind::Scatter(_)) {
+                3
+            } else {
+                2
+            },
+        );
         if inputs.len() != wanted {
             return Err(Error::argument(format!(
                 "{name}: takes {wanted} tensors, got {}",

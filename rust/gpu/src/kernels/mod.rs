@@ -33,6 +33,7 @@ pub use conv2d::{Conv2d, conv2d};
 pub use conv2d_backward_input::conv2d_backward_input;
 pub use conv2d_backward_weight::conv2d_backward_weight;
 pub use copy::copy;
+pub use cumulative::{cumprod, cumsum};
 pub use elementwise::elementwise;
 pub use gather::{Put, gather, gather_backward, scatter, take, take_backward};
 pub use layer_norm::{layer_norm, layer_norm_backward};
@@ -43,7 +44,6 @@ pub use reduce::{Reduction, reduce};
 pub use resize::{AxisTable, resize};
 pub use scatter_slice::scatter_slice;
 pub use softmax::softmax;
-pub use cumulative::{cumprod, cumsum};
 pub use sort::{argmax, sort};
 
 use std::{collections::BTreeMap, fmt::Write};

@@ -39,7 +39,7 @@ pub(super) unsafe fn step(isa: Isa, func: Func, dtype: DType, call: Call) {
             DType::I32 => integer::<i32>(isa, func, call),
             DType::U64 => integer::<u64>(isa, func, call),
             DType::I64 => integer::<i64>(isa, func, call),
-            DType::F16 | DType::BF16 => false,
+            DType::F16 | DType::BF16 | DType::Stored(_) => false,
         };
         debug_assert!(done, "{func:?} of {dtype} was prepared");
     }

@@ -130,7 +130,11 @@ fn shift(e: &mut Emit<'_>, direction: &str) {
 
 /// One function here, three operators there.
 fn elu(e: &mut Emit<'_>) -> Result<()> {
-    let (alpha, scale, input_scale) = (e.float("alpha")?, e.float("scale")?, e.float("input_scale")?);
+    let (alpha, scale, input_scale) = (
+        e.float("alpha")?,
+        e.float("scale")?,
+        e.float("input_scale")?,
+    );
     let float = |number: f64| Attribute::Float(number as f32);
     if scale == 1.0 && input_scale == 1.0 {
         e.direct("Elu", &[("alpha", float(alpha))]);

@@ -2,7 +2,7 @@
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
-use lamina_core::{Attrs, DType};
+use lamina_core::{Attrs, DType, Device};
 
 macro_rules! unary {
     ($op:literal) => {
@@ -77,6 +77,7 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("Sum", 1, |call| variadic(call, "add")),
     ("Mean", 1, mean),
     ("Clip", 1, clip),
+    ("BitCast", 26, bit_cast),
     ("Cast", 6, cast),
     ("CastLike", 15, cast_like),
 ];
@@ -240,11 +241,35 @@ fn cast(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let Some(to) = call.dtype_attribute("to")? else {
         return call.wrong("attribute 'to' is required and is missing");
     };
-    Ok(vec![call.cast(&x, to)?])
+    cast_to(call, &x, to)
+}
+
+fn bit_cast(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let x = call.input(0)?;
+    let Some(to) = call.dtype_attribute("to")? else {
+        return call.wrong("attribute 'to' is required and is missing");
+    };
+    if to == DType::F64 && call.tracer.device != Device::Cpu {
+        return call.unsupported(format!("float64 does not exist on {}", call.tracer.device));
+    }
+    let attrs = Attrs::new().with("dtype", to);
+    Ok(vec![call.record_one("bitcast", &[&x], attrs)?])
+}
+
+/// Dtypes that are only stored say what becomes of numbers that do not fit.
+fn cast_to(call: &Call<'_, '_>, x: &Value, to: DType) -> Traced<Vec<Value>> {
+    if !to.is_stored() || call.dtype(x)? == to {
+        return Ok(vec![call.cast(x, to)?]);
+    }
+    let attrs = Attrs::new()
+        .with("dtype", to)
+        .with("saturate", call.flag("saturate", true)?)
+        .with("round_mode", call.text("round_mode", "up")?);
+    Ok(vec![call.record_one("cast", &[x], attrs)?])
 }
 
 fn cast_like(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, like) = (call.input(0)?, call.input(1)?);
     let to = call.dtype(&like)?;
-    Ok(vec![call.cast(&x, to)?])
+    cast_to(call, &x, to)
 }

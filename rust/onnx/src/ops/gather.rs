@@ -13,6 +13,7 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("ScatterElements", 11, scatter_elements),
     ("ScatterND", 11, scatter_nd),
     ("Compress", 9, compress),
+    ("ReverseSequence", 10, reverse_sequence),
 ];
 
 fn gather(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -53,6 +54,30 @@ fn compress(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         &Host::ints(&[kept.len()], kept).into(),
         axis,
     )?])
+}
+
+/// The first elements along the time axis in reverse, of each batch element as many as it says.
+fn reverse_sequence(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, lengths) = (call.input(0)?, call.input(1)?);
+    let shape = call.shape(&x)?;
+    let time = call.axis(call.int_or("time_axis", 0)?, shape.len())?;
+    let batch = call.axis(call.int_or("batch_axis", 1)?, shape.len())?;
+    if time == batch || call.shape(&lengths)? != [shape[batch]] {
+        return call.wrong(format!(
+            "lengths of shape {:?} for batch axis {batch} and time axis {time} of {shape:?}",
+            call.shape(&lengths)?
+        ));
+    }
+    let mut beside = vec![1; shape.len()];
+    beside[batch] = shape[batch];
+    let lengths = call.reshape(&call.cast(&lengths, DType::I64)?, &beside)?;
+    let places = super::select::places(call, shape[time], shape.len(), time)?;
+    let mirrored = call.sub(&call.with_number("sub", &lengths, 1.0)?, &places)?;
+    let within = call.binary("lt", &places, &lengths)?;
+    let index = call.select(&within, &mirrored, &places)?;
+    let index = call.expand(&index, &shape)?;
+    let attrs = Attrs::new().with("dim", time);
+    Ok(vec![call.record_one("gather", &[&x, &index], attrs)?])
 }
 
 /// Index tuples along the last axis of `indices` as flat positions in the

@@ -122,35 +122,20 @@ fn extreme(call: &mut Call<'_, '_>, op: &str) -> Traced<Vec<Value>> {
     reduce(call, op, &same)
 }
 
-/// m + ln sum e^(x - m), m the maximum where that is finite.
 fn log_sum_exp(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
-    call.unary("exp", &x)?;
-    let keep = call.flag("keepdims", true)?;
-    let Some(axes) = axes(call, &x)? else {
-        return Ok(vec![x]);
+    let attrs = |axes: &[usize], keep: bool| {
+        let axes: Vec<i64> = axes.iter().map(|&a| a as i64).collect();
+        Attrs::new().with("dim", axes).with("keepdim", keep)
     };
-    let shape = call.shape(&x)?;
-    if shape.contains(&0) {
-        // The logarithm of an empty sum.
-        let sum = call.reduce("sum", &x, &axes, keep)?;
-        return Ok(vec![call.unary("log", &sum)?]);
-    }
-    let top = call.reduce("max", &x, &axes, true)?;
-    let finite = call.with_number("lt", &call.unary("abs", &top)?, f64::INFINITY)?;
-    let top = call.select(&finite, &top, &call.number(&top, 0.0)?)?;
-    let sum = call.reduce(
-        "sum",
-        &call.unary("exp", &call.sub(&x, &top)?)?,
-        &axes,
-        true,
-    )?;
-    let y = call.add(&call.unary("log", &sum)?, &top)?;
-    let kept: Vec<usize> = (0..shape.len())
-        .filter(|i| !axes.contains(i))
-        .map(|i| shape[i])
-        .collect();
-    Ok(vec![if keep { y } else { call.reshape(&y, &kept)? }])
+    // Before the axes are asked for: whether the dtype is there shows at load.
+    let all: Vec<usize> = (0..call.rank(&x)?).collect();
+    call.record_one("logsumexp", &[&x], attrs(&all, true))?;
+    let keep = call.flag("keepdims", true)?;
+    Ok(vec![match axes(call, &x)? {
+        Some(axes) => call.record_one("logsumexp", &[&x], attrs(&axes, keep))?,
+        None => x,
+    }])
 }
 
 fn arg(call: &mut Call<'_, '_>, op: &str) -> Traced<Vec<Value>> {

@@ -7,6 +7,7 @@ pub mod data_dependent;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;
+pub mod reduce;
 pub mod shape;
 
 use super::{elementwise as e, matmul, views};

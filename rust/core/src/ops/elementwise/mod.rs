@@ -95,6 +95,9 @@ pub const fn name_of(func: Func) -> &'static str {
 /// What a function takes as it is; other dtypes are cast before (see
 /// `record`) or refused.
 pub(super) fn takes(func: Func, dtype: DType) -> bool {
+    if dtype.is_stored() {
+        return func == Func::Where;
+    }
     match func {
         Func::And | Func::Or | Func::Xor | Func::Not => dtype == DType::Bool,
         Func::BitAnd

@@ -107,7 +107,7 @@ const fn register(dtype: DType) -> &'static str {
     match dtype {
         DType::F32 | DType::F16 | DType::BF16 | DType::F64 => "f32",
         DType::I32 | DType::I16 | DType::I8 => "i32",
-        DType::U32 | DType::U16 | DType::U8 => "u32",
+        DType::U32 | DType::U16 | DType::U8 | DType::Stored(_) => "u32",
         DType::I64 | DType::U64 => "vec2<u32>",
         DType::Bool => "bool",
     }

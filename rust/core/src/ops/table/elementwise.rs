@@ -2,7 +2,7 @@
 
 use super::{Builder, NoParams, sample};
 use crate::ops::elementwise::{self as e, cast};
-use crate::ops::inputs;
+use crate::ops::{bitcast, inputs, stored};
 use crate::{DType, Error, params};
 use lamina_kernels::Func;
 
@@ -19,7 +19,8 @@ params! {
 }
 
 params! {
-    pub struct To { dtype: DType }
+    /// The last two are for dtypes that are only stored.
+    pub struct To { dtype: DType, saturate: bool = true, round_mode: String = "up".to_owned() }
 }
 
 pub(super) fn entries(b: &mut Builder) {
@@ -156,11 +157,29 @@ pub(super) fn entries(b: &mut Builder) {
         },
     );
     b.composed(
+        "bitcast",
+        sample(&[&[4]])
+            .typed(0, DType::F32)
+            .with("dtype", DType::I32),
+        |name, xs, attrs| {
+            let [x] = inputs(name, xs)?;
+            let form = bitcast::Bitcast::from_attrs(name, attrs)?;
+            Ok(vec![bitcast::bitcast(&x, form)?])
+        },
+    );
+    b.composed(
         "cast",
         sample(&[&[4]]).with("dtype", DType::F32),
         |name, xs, attrs| {
             let [x] = inputs(name, xs)?;
-            Ok(vec![cast(&x, To::from_attrs(name, attrs)?.dtype)?])
+            let form = To::from_attrs(name, attrs)?;
+            let round = stored::round_of(name, &form.round_mode)?;
+            Ok(vec![match form.dtype {
+                DType::Stored(to) if x.dtype() != form.dtype => {
+                    stored::encode(&x, to, form.saturate, round)?
+                }
+                dtype => cast(&x, dtype)?,
+            }])
         },
     );
 }

@@ -30,11 +30,7 @@ const ELU: Func = Func::Elu {
 };
 
 fn elu(x: f64) -> f64 {
-    1.25 * if x < 0.0 {
-        1.5 * (0.5 * x).exp_m1()
-    } else {
-        x
-    }
+    1.25 * if x < 0.0 { 1.5 * (0.5 * x).exp_m1() } else { x }
 }
 
 fn softplus(x: f64) -> f64 {
