@@ -186,15 +186,17 @@ def table(verdicts, operators) -> str:
     lines += [f"| all | {' | '.join([str(total)] * len(devices))} |", ""]
 
     good = (PASSED, FELL_BACK)
-    sizes = Counter(operators.values())
+    within = verdicts[devices[0]]
+    sizes = Counter(op for n, op in operators.items() if within[n].status != OUT_OF_SCOPE)
     passed = {d: Counter(operators[n] for n, v in verdicts[d].items() if v.status in good) for d in devices}
     whole = [op for op in sizes if all(passed[d][op] == sizes[op] for d in devices)]
     lines += [
-        f"Of {len(sizes)} operators {len(whole)} pass every case on every device; the others:",
+        f"Of {len(sizes)} operators in scope {len(whole)} pass every case on every device; the others:",
         "",
         f"| operator | {' | '.join(d.upper() for d in devices)} | cases |",
         f"|---|{'---:|' * (len(devices) + 1)}",
     ]
+    lines[0], lines[-2] = (line.replace(":0", "") for line in (lines[0], lines[-2]))
     rest = sorted(set(sizes) - set(whole), key=lambda op: (-sizes[op], op))
     lines += [f"| {op} | {' | '.join(str(passed[d][op]) for d in devices)} | {sizes[op]} |" for op in rest]
     return "\n".join(lines)

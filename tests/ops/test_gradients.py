@@ -60,6 +60,7 @@ CASES = {
     "cross_entropy": _case(X, np.array([3, 0, 1])),
     "div": _case(X, POSITIVE),
     "dropout": _case(X, p=0.5),
+    "einsum": _case(X, normal(4, 5), equation="ij,jk->ik"),
     "embedding": _case(np.array([[2, 0], [2, 1]]), X),
     "expand": _case(normal(3, 1), shape=[2, 3, 4]),
     "flip": _case(X, dims=[0]),

@@ -86,13 +86,8 @@ impl Stored {
 
     /// Of a float with a sign and a mantissa; None for integers and powers of two.
     pub const fn layout(self) -> Option<Layout> {
-        const fn of(
-            bits: (u32, u32),
-            bias: i32,
-            codes: (u8, u8, u8),
-            signed: bool,
-        ) -> Option<Layout> {
-            Some(Layout {
+        const fn of(bits: (u32, u32), bias: i32, codes: (u8, u8, u8), signed: bool) -> Layout {
+            Layout {
                 exponent_bits: bits.0,
                 mantissa_bits: bits.1,
                 bias,
@@ -100,17 +95,17 @@ impl Stored {
                 nan: codes.1,
                 beyond: codes.2,
                 signed,
-            })
+            }
         }
-        match self {
+        Some(match self {
             Stored::F8E4M3FN => of((4, 3), 7, (0x7e, 0x7f, 0x7f), true),
             Stored::F8E4M3FNUZ => of((4, 3), 8, (0x7f, 0x80, 0x80), false),
             Stored::F8E5M2 => of((5, 2), 15, (0x7b, 0x7e, 0x7c), true),
             Stored::F8E5M2FNUZ => of((5, 2), 16, (0x7f, 0x80, 0x80), false),
             // It has neither infinity nor NaN: NaN is -0, as ml_dtypes has it.
             Stored::F4E2M1 => of((2, 1), 1, (0x07, 0x08, 0x07), true),
-            _ => None,
-        }
+            _ => return None,
+        })
     }
 
     /// The number of a code.

@@ -4,6 +4,7 @@
 pub mod activation;
 pub mod batch_norm;
 pub mod data_dependent;
+pub mod einsum;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;

@@ -8,6 +8,8 @@ use crate::ops::softmax::Softmax;
 use crate::{Attrs, Result, Tensor};
 use lamina_kernels::reduce::Reduction as Kind;
 
+type Formula = fn(&str, &[Tensor], &Attrs) -> Result<Tensor>;
+
 pub(super) fn entries(b: &mut Builder) {
     for (name, kind) in [
         ("sum", Kind::Sum),
@@ -21,7 +23,6 @@ pub(super) fn entries(b: &mut Builder) {
             Ok(vec![reduce(kind, &x, Axes::from_attrs(name, attrs)?)?])
         });
     }
-    type Formula = fn(&str, &[Tensor], &Attrs) -> Result<Tensor>;
     for (name, formula) in [
         ("var", composed::variance as Formula),
         ("std", composed::variance),

@@ -216,6 +216,7 @@ fn encode(dtype: DType, x: f64) -> Vec<u8> {
         DType::BF16 => bf16::from_f64(x).to_ne_bytes().to_vec(),
         DType::F32 => (x as f32).to_ne_bytes().to_vec(),
         DType::F64 => x.to_ne_bytes().to_vec(),
+        DType::Stored(_) => unreachable!(),
     }
 }
 
@@ -239,6 +240,7 @@ fn stored(dtype: DType, x: f64) -> f64 {
         DType::U64 => u64::from_ne_bytes(b.try_into().unwrap()) as f64,
         DType::I64 => i64::from_ne_bytes(b.try_into().unwrap()) as f64,
         DType::F64 => x,
+        DType::Stored(_) => unreachable!(),
     }
 }
 
@@ -266,7 +268,8 @@ fn casts_between_all_pairs() {
         1e-3,
         1e20,
     ];
-    for from in DType::ALL {
+    let computed = || DType::ALL.into_iter().filter(|d| !d.is_stored());
+    for from in computed() {
         let mut values: Vec<f64> = samples.iter().map(|x| stored(from, *x)).collect();
         if from.is_float() {
             values.extend(floats.iter().map(|x| stored(from, *x)));
@@ -275,7 +278,7 @@ fn casts_between_all_pairs() {
         // Aligned for every dtype.
         let mut room = vec![0u64; src.len() / 8 + 1];
         let n = values.len();
-        for to in DType::ALL {
+        for to in computed() {
             let chain = Chain {
                 inputs: vec![from],
                 instrs: vec![super::instr(Func::Cast { to }, from, &[0])],
