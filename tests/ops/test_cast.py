@@ -143,6 +143,7 @@ PAIRS = [
     ("int16", "float16"),
     ("uint8", "float8_e5m2"),
     ("bool", "int8"),
+    ("float16", "bfloat16"),
 ]
 
 

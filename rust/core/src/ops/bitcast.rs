@@ -58,8 +58,9 @@ impl Op for Bitcast {
         Err(no_gradient(self))
     }
 
+    /// Halves are read and written as they are.
     fn class(&self) -> Class<'_> {
-        Class::Compute
+        Class::Move
     }
 
     fn strides(&self, _index: usize) -> Strides {
@@ -109,6 +110,11 @@ impl Op for Bitcast {
 pub fn bitcast(x: &Tensor, form: Bitcast) -> Result<Tensor> {
     if x.dtype() == form.dtype {
         return Ok(x.clone());
+    }
+    if x.dtype().is_float() && form.dtype.is_float() && form.dtype.size() == 2 {
+        // What moves from half to half may be kept in float32: these bits may not.
+        let bits = bitcast(x, Bitcast { dtype: DType::I16 })?;
+        return bitcast(&bits, form);
     }
     record_one(&OpRef::new(form), std::slice::from_ref(x))
 }
