@@ -70,14 +70,14 @@ mod tests {
                 let mut got = [vec![-1.0; n], vec![-1.0; n]];
                 cumsum(&x, dims, exclusive, reverse, &mut got[0]);
                 cumprod(&x, dims, exclusive, reverse, &mut got[1]);
-                for at in 0..n {
+                for (at, (sum, product)) in got[0].iter().zip(&got[1]).enumerate() {
                     let (o, k, i) = (at / (axis * inner), at / inner % axis, at % inner);
                     let counted = (0..axis).filter(|&j| {
                         let before = if reverse { j > k } else { j < k };
                         before || (j == k && !exclusive)
                     });
                     let own: Vec<f64> = counted.map(|j| x[(o * axis + j) * inner + i]).collect();
-                    assert_eq!(got[0][at], own.iter().sum::<f64>());
+                    assert_eq!(*sum, own.iter().sum::<f64>());
                     // In the order of the run: products of these whole numbers may round.
                     let fold = |all: f64, x: &f64| all * x;
                     let wanted = if reverse {
@@ -85,7 +85,7 @@ mod tests {
                     } else {
                         own.iter().fold(1.0, fold)
                     };
-                    assert_eq!(got[1][at], wanted);
+                    assert_eq!(*product, wanted);
                 }
             }
         }
