@@ -1,7 +1,7 @@
 // Elements summed where their indices say: g and indices (outer, count, inner), output
 // (outer, axis, inner).  Each place goes through the indices in order, so the result is always the
-// same.  With `base` (the op scatter) a place starts with the element of another input, and the
-// last that comes to it stays.
+// same.  With `base` (the op scatter) a place starts with the element of another input, and `add`
+// may also be the last that comes to it, a product or an extreme.
 
 ${ header }
 # include "common/fetch_index"

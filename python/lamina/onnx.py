@@ -47,8 +47,9 @@ def save(
     called a second time at another size, so that what was computed from a size is
     found instead of written as a number.
 
-    The file has operator set 17, which runtimes of several years back read; 20 where
-    there is a GELU, which is an operator only from there on.
+    The file has operator set 17, which runtimes of several years back read; 18 where there
+    is Mish, an operator on bits or a scatter that compares, and 20 where there is a GELU,
+    which are operators only from there on.
 
     Args:
         target: A module, or a function of tensors.

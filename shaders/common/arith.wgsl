@@ -166,3 +166,21 @@ fn lam_f32_to_u32(x: f32, lo: u32, hi: u32) -> u32 {
     }
     return u32(trunc(x));
 }
+
+// Shifts by as many bits as there are, or by a negative number, bring in all that can come.
+
+fn lam_shl_u32(a: u32, by: u32) -> u32 {
+    return select(a << (by & 31u), 0u, by >= 32u);
+}
+
+fn lam_shl_i32(a: i32, by: i32) -> i32 {
+    return bitcast<i32>(lam_shl_u32(bitcast<u32>(a), bitcast<u32>(by)));
+}
+
+fn lam_shr_u32(a: u32, by: u32) -> u32 {
+    return select(a >> (by & 31u), 0u, by >= 32u);
+}
+
+fn lam_shr_i32(a: i32, by: i32) -> i32 {
+    return a >> min(bitcast<u32>(by), 31u);
+}

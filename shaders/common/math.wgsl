@@ -149,6 +149,96 @@ fn lam_softplus(x: f32) -> f32 {
     return lam_max(x, 0.0) + lam_log1p(lam_exp(-abs(x)));
 }
 
+// e^x / 2, which overflows later than e^x.
+fn lam_half_exp(x: f32) -> f32 {
+    if (x > 88.0) {
+        // Times e / 2.
+        return lam_exp(x - 1.0) * 1.3591409;
+    }
+    return 0.5 * lam_exp(x);
+}
+
+// The series for small x, where the exponentials cancel.
+fn lam_sinh(x: f32) -> f32 {
+    if (lam_is_nan(x)) {
+        return x;
+    }
+    let size = abs(x);
+    if (size < 1.0) {
+        let u = x * x;
+        return x + x * u * (0.16666667 + u * (0.00833335 + u * (0.0001983616 + u * 2.8169513e-6)));
+    }
+    let h = lam_half_exp(size);
+    return lam_copysign(h - 0.25 / h, x);
+}
+
+fn lam_cosh(x: f32) -> f32 {
+    if (lam_is_nan(x)) {
+        return x;
+    }
+    let h = lam_half_exp(abs(x));
+    return h + 0.25 / h;
+}
+
+// ln(a + sqrt(a^2 + 1)), a = |x|; from 10^4 on ln a + ln 2.
+fn lam_asinh(x: f32) -> f32 {
+    if (lam_is_nan(x)) {
+        return x;
+    }
+    let a = abs(x);
+    if (a > 1e4) {
+        return lam_copysign(lam_log(a) + 0.69314718, x);
+    }
+    return lam_copysign(lam_log1p(a + a * a / (1.0 + sqrt(a * a + 1.0))), x);
+}
+
+fn lam_acosh(x: f32) -> f32 {
+    if (lam_is_nan(x) || x < 1.0) {
+        return lam_nan();
+    }
+    if (x > 1e4) {
+        return lam_log(x) + 0.69314718;
+    }
+    let t = x - 1.0;
+    return lam_log1p(t + sqrt(t * (t + 2.0)));
+}
+
+// ln((1 + a) / (1 - a)) / 2, a = |x|.
+fn lam_atanh(x: f32) -> f32 {
+    let a = abs(x);
+    if (lam_is_nan(x) || a > 1.0) {
+        return lam_nan();
+    }
+    if (a == 1.0) {
+        return lam_copysign(lam_inf(), x);
+    }
+    return lam_copysign(0.5 * lam_log1p(2.0 * a / (1.0 - a)), x);
+}
+
+// x tanh(ln(1 + e^x)) = x n / (n + 2), n = e^x (e^x + 2).
+fn lam_mish(x: f32) -> f32 {
+    if (x > 20.0) {
+        return x;
+    }
+    let e = lam_exp(x);
+    let n = e * (e + 2.0);
+    return x * (n / (n + 2.0));
+}
+
+fn lam_softsign(x: f32) -> f32 {
+    if (lam_is_inf(x)) {
+        return lam_nan();
+    }
+    return x / (1.0 + abs(x));
+}
+
+fn lam_elu(x: f32, alpha: f32, scale: f32, input_scale: f32) -> f32 {
+    if (x < 0.0) {
+        return alpha * scale * lam_expm1(x * input_scale);
+    }
+    return scale * x;
+}
+
 // An odd polynomial up to 1; from there 1 - e^-p(|x|), p fitted to -log erfc.
 fn lam_erf(x: f32) -> f32 {
     if (lam_is_nan(x)) {
@@ -279,6 +369,64 @@ fn lam_cos(x: f32) -> f32 {
         return lam_nan();
     }
     return lam_sin_turned(x, 1u);
+}
+
+fn lam_tan(x: f32) -> f32 {
+    if ((bitcast<u32>(x) & 0x7fffffffu) >= 0x7f800000u) {
+        return lam_nan();
+    }
+    let reduced = lam_reduce_angle(x);
+    let sine = lam_sin_small(reduced.x);
+    let cosine = lam_cos_small(reduced.x);
+    let odd = (u32(reduced.y) & 1u) == 1u;
+    let value = select(sine, -cosine, odd) / select(cosine, sine, odd);
+    return select(value, -value, (bitcast<u32>(x) & 0x80000000u) != 0u);
+}
+
+// By a polynomial in the smaller of |x| and its reciprocal.
+fn lam_atan(x: f32) -> f32 {
+    if (lam_is_nan(x)) {
+        return x;
+    }
+    let a = abs(x);
+    let t = select(a, 1.0 / a, a > 1.0);
+    let u = t * t;
+    let y = t + t * u * (-0.33333298 + u * (0.19998549 + u * (-0.14264241 + u * (0.109521814
+        + u * (-0.08403437 + u * (0.05795736 + u * (-0.031177614 + u * (0.010914481
+        + u * -0.0017935939))))))));
+    return lam_copysign(select(y, (1.5707964 - y) - 4.371139e-8, a > 1.0), x);
+}
+
+// asin t for 0 <= t <= 1/2, u = t^2.
+fn lam_asin_near(t: f32, u: f32) -> f32 {
+    return t + t * u * (0.1666666 + u * (0.0750051 + u * (0.044515718 + u * (0.031818695
+        + u * (0.014394782 + u * 0.037581045)))));
+}
+
+// Above 1/2, pi/2 - 2 asin sqrt((1 - a) / 2).
+fn lam_asin(x: f32) -> f32 {
+    let a = abs(x);
+    if (lam_is_nan(x) || a > 1.0) {
+        return lam_nan();
+    }
+    if (a <= 0.5) {
+        return lam_copysign(lam_asin_near(a, a * a), x);
+    }
+    let half = 0.5 - 0.5 * a;
+    return lam_copysign(1.5707964 - (2.0 * lam_asin_near(lam_sqrt(half), half) + 4.371139e-8), x);
+}
+
+fn lam_acos(x: f32) -> f32 {
+    let a = abs(x);
+    if (lam_is_nan(x) || a > 1.0) {
+        return lam_nan();
+    }
+    if (a <= 0.5) {
+        return 1.5707964 - (lam_copysign(lam_asin_near(a, a * a), x) + 4.371139e-8);
+    }
+    let half = 0.5 - 0.5 * a;
+    let twice = 2.0 * lam_asin_near(lam_sqrt(half), half);
+    return select(twice, 3.1415927 - (twice + 8.742278e-8), x < 0.0);
 }
 
 // The leading 12 bits: the product of two such numbers is exact.

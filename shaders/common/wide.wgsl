@@ -108,3 +108,42 @@ fn lam_i64_from_f32(x: f32) -> vec2<u32> {
     }
     return size;
 }
+
+// 0 from 64 bits on.
+fn lam_u64_shl(a: vec2<u32>, by: vec2<u32>) -> vec2<u32> {
+    if (by.y != 0u || by.x >= 64u) {
+        return vec2<u32>(0u, 0u);
+    }
+    if (by.x == 0u) {
+        return a;
+    }
+    if (by.x >= 32u) {
+        return vec2<u32>(0u, a.x << (by.x - 32u));
+    }
+    return vec2<u32>(a.x << by.x, (a.y << by.x) | (a.x >> (32u - by.x)));
+}
+
+// `fill` comes in from above: 0, or all ones for a negative number.
+fn lam_shr_filled(a: vec2<u32>, by: vec2<u32>, fill: u32) -> vec2<u32> {
+    if (by.y != 0u || by.x >= 64u) {
+        return vec2<u32>(fill, fill);
+    }
+    if (by.x == 0u) {
+        return a;
+    }
+    if (by.x == 32u) {
+        return vec2<u32>(a.y, fill);
+    }
+    if (by.x > 32u) {
+        return vec2<u32>((a.y >> (by.x - 32u)) | (fill << (64u - by.x)), fill);
+    }
+    return vec2<u32>((a.x >> by.x) | (a.y << (32u - by.x)), (a.y >> by.x) | (fill << (32u - by.x)));
+}
+
+fn lam_u64_shr(a: vec2<u32>, by: vec2<u32>) -> vec2<u32> {
+    return lam_shr_filled(a, by, 0u);
+}
+
+fn lam_i64_shr(a: vec2<u32>, by: vec2<u32>) -> vec2<u32> {
+    return lam_shr_filled(a, by, select(0u, 0xffffffffu, lam_i64_negative(a)));
+}

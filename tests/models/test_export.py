@@ -92,6 +92,72 @@ CASES = {
         (3, 5, 6),
         {"x": {0: "N"}},
     ),
+    "activations": (
+        lambda: (
+            lambda x: (
+                ops.elu(x, 0.7)
+                + ops.celu(x, 0.5)
+                + ops.selu(x)
+                + ops.mish(x)
+                + ops.softplus(x)
+                + ops.softsign(x)
+                + ops.hardsigmoid(x)
+                + ops.hardshrink(x)
+                + ops.prelu(x, constant((5,)).to(x.device))
+            )
+        ),
+        (2, 5),
+        (3, 5),
+        {"x": {0: "N"}},
+    ),
+    "trigonometry": (
+        lambda: (
+            lambda x: (
+                ops.atan(ops.sinh(x))
+                + ops.asinh(ops.tan(x * 0.5))
+                + ops.expm1(ops.asin(x * 0.1))
+                + ops.log1p(ops.cosh(x))
+                + ops.acosh(ops.cosh(x) + 1.0)
+                + ops.atanh(x * 0.1)
+                + ops.acos(x * 0.1)
+                + ops.trunc(x)
+            )
+        ),
+        (2, 5),
+        (3, 5),
+        {"x": {0: "N"}},
+    ),
+    "running sums and norms": (
+        lambda: (
+            lambda x: (
+                ops.cumsum(x, 1, reverse=True) * ops.var(x, 1, keepdim=True)
+                + ops.logsumexp(x, 1, keepdim=True) * ops.norm(x, dim=1, keepdim=True)
+            )
+        ),
+        (2, 5),
+        (2, 5),
+        {},
+    ),
+    "bits": (
+        lambda: (
+            lambda x: ops.cast(
+                ops.bitwise_xor(ops.bitwise_and(ops.cast(x * 9.0, lamina.int32), 6), 3), lamina.float32
+            )
+        ),
+        (2, 5),
+        (3, 5),
+        {"x": {0: "N"}},
+    ),
+    "scatter": (
+        lambda: (
+            lambda x: ops.scatter_reduce(
+                x, lamina.tensor([[0, 1, 1, 0, 0]], device=x.device), x[:1] * 2.0, 0, "amax"
+            )
+        ),
+        (2, 5),
+        (2, 5),
+        {},
+    ),
     "statistics": (
         lambda: lambda x: record("layer_norm", [x], {"normalized_shape": [5]})[2] * x,
         (2, 5),

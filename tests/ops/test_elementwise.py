@@ -10,7 +10,9 @@ from lamina.testing import assert_close
 from oracle import elementwise as oracle
 
 POSITIVE = {"sqrt", "rsqrt", "log", "reciprocal"}
-STEPS = {"sign", "floor", "ceil", "round"}
+STEPS = {"sign", "floor", "ceil", "round", "trunc"}
+# Where they are defined, away from where their derivatives have no bound.
+WITHIN = {"asin", "acos", "atanh"}
 # Astride the vectors of every instruction set and one workgroup.
 LENGTHS = (0, 1, 7, 31, 32, 33, 1025)
 
@@ -19,6 +21,12 @@ def values(name, shape):
     x = normal(*shape) * 3
     if name in POSITIVE:
         return np.abs(x) + 0.1
+    if name in WITHIN:
+        return np.tanh(x / 3) * 0.95
+    if name == "acosh":
+        return np.abs(x) + 1.1
+    if name == "log1p":
+        return np.abs(x) - 0.9
     return x + (0.01 * np.sign(x) if name in {"abs", "relu", *STEPS} else 0)
 
 
@@ -30,7 +38,24 @@ def test_unary(device, name, length):
     compare(getattr(ops, name), [x], device, oracle.UNARY[name][0], gradients, "map")
 
 
-@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "erf", "log", "sqrt", "sin", "cos"])
+FAR_OUT = [
+    "exp",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "log",
+    "sqrt",
+    "sin",
+    "cos",
+    "expm1",
+    "tan",
+    "atan",
+    "sinh",
+    "asinh",
+]
+
+
+@pytest.mark.parametrize("name", FAR_OUT)
 def test_unary_far_out(device, name):
     """Large and tiny arguments, where built-in approximations are at their loosest."""
     x = np.array([1e-30, 1e-6, 1e-3, 0.5, 1, 5, 10, 40, 80.0])
@@ -38,7 +63,11 @@ def test_unary_far_out(device, name):
     compare(getattr(ops, name), [x], device, oracle.UNARY[name][0], None, "map")
 
 
-@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "erf", "relu", "sqrt", "log", "abs", "neg"])
+NOT_FINITE = ["exp", "tanh", "sigmoid", "erf", "relu", "sqrt", "log", "abs", "neg"]
+NOT_FINITE += ["trunc", "expm1", "log1p", "asin", "sinh", "cosh", "asinh", "acosh", "atanh"]
+
+
+@pytest.mark.parametrize("name", NOT_FINITE)
 def test_unary_not_finite(device, name):
     x = np.array([np.nan, np.inf, -np.inf, 0.0])
     with np.errstate(all="ignore"):
@@ -101,9 +130,50 @@ def test_logical_not(device):
     np.testing.assert_array_equal(ops.logical_not(leaf(a, device)).numpy(), ~a)
 
 
-def test_isnan(device):
+@pytest.mark.parametrize("name", ["isnan", "isinf", "isfinite"])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_kinds_of_numbers(device, name, dtype):
     x = np.array([[np.nan, 1.0, np.inf], [-np.inf, -np.nan, 0.0]])
-    np.testing.assert_array_equal(ops.isnan(leaf(x, device)).numpy(), np.isnan(x))
+    np.testing.assert_array_equal(getattr(ops, name)(leaf(x, device, dtype)).numpy(), getattr(np, name)(x))
+
+
+INTEGERS = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+
+
+@pytest.mark.parametrize("name", oracle.BITS)
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_bits(device, name, dtype):
+    info = np.iinfo(dtype)
+    a = np.random.default_rng(0).integers(info.min, info.max, 199, dtype, endpoint=True)
+    b = np.random.default_rng(1).integers(info.min, info.max, 199, dtype, endpoint=True)
+    if "shift" in name:
+        b[:150] = np.arange(150) % (8 * info.dtype.itemsize + 2)
+    out = getattr(ops, name)(leaf(a, device), leaf(b, device))
+    np.testing.assert_array_equal(out.numpy(), oracle.BITS[name](a, b))
+    assert lamina.explain(getattr(ops, name)(leaf(a, device), leaf(b, device))).fallbacks == []
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_bitwise_not(device, dtype):
+    info = np.iinfo(dtype)
+    a = np.array([0, 1, 5, info.max, info.min], dtype)
+    np.testing.assert_array_equal(ops.bitwise_not(leaf(a, device)).numpy(), ~a)
+
+
+def test_bits_of_bool_are_logic(device):
+    a, b = np.array([True, True, False]), np.array([True, False, False])
+    np.testing.assert_array_equal(ops.bitwise_xor(leaf(a, device), leaf(b, device)).numpy(), a ^ b)
+    np.testing.assert_array_equal(ops.bitwise_not(leaf(a, device)).numpy(), ~a)
+
+
+def test_floats_have_no_bits():
+    for name in ("bitwise_not", "bitwise_and"):
+        x = lamina.tensor([1.0])
+        raises(
+            lamina.UnsupportedError,
+            f"{name}: is not defined for float32; cast it first",
+            lambda name=name, x=x: getattr(ops, name)(*[x] * (1 if name == "bitwise_not" else 2)),
+        )
 
 
 @pytest.mark.parametrize("name", ["add", "sub", "mul"])

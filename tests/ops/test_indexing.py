@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina
-from helpers import compare, leaf, normal, rng
+from helpers import compare, leaf, normal, raises, rng
 from lamina import ops
 from lamina.testing import assert_close
 from oracle import index as oracle
@@ -63,6 +63,66 @@ def test_scatter_add(device, dim):
         device,
         lambda x, s: oracle.scatter_add(x, index, s, dim),
         lambda gy, x, s: (gy, oracle.gather(gy, index, dim)),
+    )
+
+
+REDUCE = ["sum", "prod", "amax", "amin"]
+
+
+@pytest.mark.parametrize("reduce", REDUCE)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int32", "int64", "uint8"])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_scatter_reduce(device, reduce, dtype, dim):
+    """Several for one place; whole numbers, so that order does not show."""
+    index = rng(2).integers(-4, 4, (4, 33))
+    x, source = (rng(seed).integers(1, 3, (4, 33)).astype(dtype) for seed in (0, 1))
+    index = index if dim == 0 else rng(2).integers(-33, 33, (4, 33))
+    given = [leaf(a, device, dtype) for a in (x, index, source)]
+    out = ops.scatter_reduce(*given, dim, reduce)
+    assert str(out.dtype).split(".")[-1] == dtype
+    wanted = oracle.scatter_reduce(x.astype(np.int64), index, source.astype(np.int64), dim, reduce)
+    np.testing.assert_array_equal(out.numpy(), wanted.astype(dtype))
+    assert lamina.explain(ops.scatter_reduce(*given, dim, reduce)).fallbacks == []
+
+
+@pytest.mark.parametrize("reduce", ["amax", "amin"])
+def test_equal_extremes_share_the_gradient(device, reduce):
+    index = rng(2).integers(0, 4, (5, 33))
+    x, source = (
+        rng(seed).integers(0, 3, shape).astype(np.float64) for seed, shape in ((0, (4, 33)), (1, (5, 33)))
+    )
+    compare(
+        lambda x, s: ops.scatter_reduce(x, leaf(index, device), s, 0, reduce),
+        [x, source],
+        device,
+        lambda x, s: oracle.scatter_reduce(x, index, s, 0, reduce),
+        lambda gy, x, s: oracle.extreme_vjp(gy, x, index, s, 0, reduce),
+    )
+
+
+def test_nan_wins(device):
+    x, source = np.array([1.0, np.nan, 3.0]), np.array([np.nan, 5.0, 2.0])
+    for reduce in ("amax", "amin"):
+        out = ops.scatter_reduce(leaf(x, device), leaf(np.arange(3), device), leaf(source, device), 0, reduce)
+        assert np.isnan(out.detach().numpy()).tolist() == [True, True, False]
+
+
+def test_scatter(device):
+    index = rng(2).integers(0, 3, (5, 33))
+    compare(
+        lambda x, s: ops.scatter(x, leaf(index, device), s, 0),
+        [normal(4, 33), normal(5, 33, seed=1)],
+        device,
+        lambda x, s: oracle.scatter(x, index, s, 0),
+    )
+
+
+def test_scatter_knows_its_reductions():
+    x, index = lamina.tensor([1.0]), lamina.tensor([0])
+    raises(
+        lamina.ArgumentError,
+        "scatter_reduce: reduce='mean' is not 'sum', 'prod', 'amax' or 'amin'",
+        lambda: ops.scatter_reduce(x, index, x, 0, "mean"),
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina
-from helpers import compare, leaf, normal
+from helpers import compare, leaf, normal, raises
 from lamina import ops
 from lamina.testing import assert_close
 from oracle import product as oracle
@@ -112,3 +112,56 @@ def test_float64_on_the_cpu():
 def test_gradients_in_float64():
     lamina.testing.check_gradients(ops.matmul, [normal(2, 3, 4), normal(4, 2, seed=1)])
     lamina.testing.check_gradients(ops.linear, [normal(3, 4), normal(2, 4, seed=1), normal(2, seed=2)])
+
+
+EINSUMS = [
+    ("ij,jk->ik", (3, 33), (33, 5)),
+    ("bij,bjk->bik", (2, 3, 4), (2, 4, 5)),
+    ("i,j", (5,), (7,)),
+    ("ij->ji", (3, 5)),
+    ("ij->", (3, 5)),
+    ("ii->i", (5, 5)),
+    ("...ii->...i", (3, 5, 5)),
+    ("iij,jk", (3, 3, 4), (4, 2)),
+    ("b i j , b k j -> b k i", (2, 3, 4), (2, 5, 4)),
+    ("...ij,...jk", (1, 3, 4), (2, 4, 5)),
+    ("ab,bc,cd->ad", (2, 3), (3, 4), (4, 5)),
+    ("ijk,il,jm->klm", (2, 3, 4), (2, 5), (3, 6)),
+    ("bhqd,bhkd->bhqk", (2, 3, 5, 4), (2, 3, 7, 4)),
+    ("ij,k->i", (3, 4), (5,)),
+    ("->", ()),
+]
+
+
+@pytest.mark.parametrize("case", EINSUMS, ids=lambda c: c[0])
+def test_einsum(device, case):
+    equation, *shapes = case
+    inputs = [normal(*shape, seed=at) for at, shape in enumerate(shapes)]
+    compare(lambda *t: ops.einsum(equation, *t), inputs, device, lambda *a: np.einsum(equation, *a))
+
+
+def test_gradients_of_einsum():
+    for equation, *shapes in EINSUMS:
+        inputs = [normal(*shape, seed=at) for at, shape in enumerate(shapes)]
+        lamina.testing.check_gradients(lambda *t, e=equation: ops.einsum(e, *t), inputs)
+
+
+def test_einsum_mistakes():
+    x = lamina.tensor(np.zeros((2, 3), np.float32))
+    for equation, error, message in (
+        ("i->i", lamina.ArgumentError, "einsum: 'i->i': 'i' does not name the axes of [2, 3]"),
+        (
+            "ij->k",
+            lamina.ArgumentError,
+            "einsum: 'ij->k': an axis of the result is no operand's, or is named twice",
+        ),
+        ("ij,jk", lamina.ArgumentError, "einsum: 'ij,jk': 2 terms for 1 operands"),
+        ("i1->i", lamina.ArgumentError, "einsum: 'i1->i': '1' names no axis; wanted letters and '...'"),
+        ("ii->i", lamina.ShapeError, "einsum: one letter for axes of 2 and 3"),
+    ):
+        raises(error, message, lambda equation=equation: ops.einsum(equation, x))
+    raises(
+        lamina.ShapeError,
+        "einsum: one letter for axes of 3 and 2",
+        lambda: ops.einsum("ij,jk->ik", x, x),
+    )

@@ -134,3 +134,28 @@ def test_slice(device):
         lambda a: a[1:100:2, -1:0:-3],
         (5, 33),
     )
+
+
+@pytest.mark.parametrize("repeats", [(2, 3), (2, 1, 3), (1, 1), (2,), (0, 2)], ids=str)
+def test_tile(device, repeats):
+    both(device, lambda t: ops.tile(t, repeats), lambda a: np.tile(a, repeats), (3, 33))
+
+
+@pytest.mark.parametrize("dims", [(0,), (1, -1), None], ids=str)
+def test_flip(device, dims):
+    both(device, lambda t: ops.flip(t, dims), lambda a: np.flip(a, dims), (3, 33, 5))
+
+
+@pytest.mark.parametrize("diagonal", [-40, -1, 0, 2, 40])
+@pytest.mark.parametrize("name", ["tril", "triu"])
+def test_triangles(device, name, diagonal):
+    # Zeros come from nowhere: numbers from 1 on tell them from what moved.
+    x = 1 + np.abs(normal(2, 5, 33))
+    compare(
+        lambda t: getattr(ops, name)(t, diagonal),
+        [x],
+        device,
+        lambda a: getattr(np, name)(a, diagonal),
+        lambda gy, a: (getattr(np, name)(gy, diagonal),),
+        "map",
+    )

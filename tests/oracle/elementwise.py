@@ -30,6 +30,18 @@ UNARY = {
     "log": (np.log, lambda x: 1 / x),
     "sin": (np.sin, np.cos),
     "cos": (np.cos, lambda x: -np.sin(x)),
+    "trunc": (np.trunc, np.zeros_like),
+    "expm1": (np.expm1, np.exp),
+    "log1p": (np.log1p, lambda x: 1 / (1 + x)),
+    "tan": (np.tan, lambda x: 1 / np.cos(x) ** 2),
+    "asin": (np.arcsin, lambda x: 1 / np.sqrt(1 - x * x)),
+    "acos": (np.arccos, lambda x: -1 / np.sqrt(1 - x * x)),
+    "atan": (np.arctan, lambda x: 1 / (1 + x * x)),
+    "sinh": (np.sinh, np.cosh),
+    "cosh": (np.cosh, np.sinh),
+    "asinh": (np.arcsinh, lambda x: 1 / np.sqrt(x * x + 1)),
+    "acosh": (np.arccosh, lambda x: 1 / np.sqrt(x * x - 1)),
+    "atanh": (np.arctanh, lambda x: 1 / (1 - x * x)),
     "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
     "sigmoid": (sigmoid, lambda x: sigmoid(x) * (1 - sigmoid(x))),
     "erf": (_erf, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x)),
@@ -57,6 +69,25 @@ COMPARE = {
     "gt": np.greater,
     "ge": np.greater_equal,
 }
+
+BITS = {
+    "bitwise_and": np.bitwise_and,
+    "bitwise_or": np.bitwise_or,
+    "bitwise_xor": np.bitwise_xor,
+    "bitwise_left_shift": lambda a, b: _shift(a, b, 1),
+    "bitwise_right_shift": lambda a, b: _shift(a, b, -1),
+}
+
+
+def _shift(a, b, sign):
+    """In Python's integers without bounds, wrapped at the end."""
+    bits = 8 * a.dtype.itemsize
+    out = []
+    for x, by in zip(a.tolist(), b.tolist(), strict=True):
+        # Shifts that leave nothing but the sign stand for all that go further.
+        by = by if 0 <= by < bits else bits
+        out.append((x << by if sign == 1 else x >> by) % (1 << bits))
+    return np.array(out, np.uint64).astype(f"uint{bits}").view(a.dtype)
 
 
 def _share(a, b):

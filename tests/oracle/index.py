@@ -54,6 +54,43 @@ def scatter_add(x, index, source, dim):
     return out
 
 
+def scatter_reduce(x, index, source, dim, reduce):
+    join = {"sum": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}[reduce]
+    out = x.copy()
+    for at in np.ndindex(index.shape):
+        target = list(at)
+        target[dim] = int(index[at]) % x.shape[dim]
+        out[tuple(target)] = join(out[tuple(target)], source[at])
+    return out
+
+
+def scatter(x, index, source, dim):
+    out = x.copy()
+    for at in np.ndindex(index.shape):
+        target = list(at)
+        target[dim] = int(index[at]) % x.shape[dim]
+        out[tuple(target)] = source[at]
+    return out
+
+
+def extreme_vjp(gy, x, index, source, dim, reduce):
+    """All that are equal to the extreme of a place share its gradient."""
+    y = scatter_reduce(x, index, source, dim, reduce)
+    places = {}
+    for at in np.ndindex(x.shape):
+        places[at] = [("x", at)] if x[at] == y[at] else []
+    for at in np.ndindex(index.shape):
+        target = list(at)
+        target[dim] = int(index[at]) % x.shape[dim]
+        if source[at] == y[tuple(target)]:
+            places[tuple(target)].append(("source", at))
+    gradients = {"x": np.zeros_like(x), "source": np.zeros_like(source)}
+    for target, equal in places.items():
+        for name, at in equal:
+            gradients[name][at] += gy[target] / len(equal)
+    return gradients["x"], gradients["source"]
+
+
 def one_hot(index, count):
     out = np.zeros((*index.shape, count))
     for at in np.ndindex(index.shape):

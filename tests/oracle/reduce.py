@@ -84,3 +84,61 @@ def log_softmax(x, dim):
 
 def log_softmax_vjp(gy, x, dim):
     return (gy - softmax(x, dim) * gy.sum(dim, keepdims=True),)
+
+
+def running(name, x, dim, exclusive, reverse):
+    """Running sums or products, element by element."""
+    start, join = {"cumsum": (0, np.add), "cumprod": (1, np.multiply)}[name]
+    lines = np.moveaxis(x, dim, 0)
+    out = np.empty_like(lines)
+    total = np.full(lines.shape[1:], start, x.dtype)
+    order = range(len(lines))
+    for at in reversed(order) if reverse else order:
+        before, total = total, join(total, lines[at])
+        out[at] = before if exclusive else total
+    return np.moveaxis(out, 0, dim)
+
+
+def cumsum_vjp(gy, x, dim, exclusive, reverse):
+    return (running("cumsum", gy, dim, exclusive, not reverse),)
+
+
+def var(x, dim, correction, keepdim):
+    return np.var(x, _axes(x, dim), ddof=correction, keepdims=keepdim)
+
+
+def var_vjp(gy, x, dim, correction, keepdim):
+    axes = _axes(x, dim)
+    count = np.prod([x.shape[a] for a in axes])
+    return (_spread(gy, x, dim, keepdim) * 2 * (x - x.mean(axes, keepdims=True)) / (count - correction),)
+
+
+def std_vjp(gy, x, dim, correction, keepdim):
+    y = np.sqrt(var(x, dim, correction, keepdim))
+    return var_vjp(gy / (2 * y), x, dim, correction, keepdim)
+
+
+def logsumexp(x, dim, keepdim):
+    axes = _axes(x, dim)
+    top = x.max(axes, keepdims=True)
+    y = np.log(np.exp(x - top).sum(axes, keepdims=True)) + top
+    return y if keepdim else np.squeeze(y, axes)
+
+
+def logsumexp_vjp(gy, x, dim, keepdim):
+    y = logsumexp(x, dim, True)
+    return (_spread(gy, x, dim, keepdim) * np.exp(x - y),)
+
+
+def norm(x, ord, dim, keepdim):
+    size, axes = np.abs(x), _axes(x, dim)
+    if np.isinf(ord):
+        return (size.max if ord > 0 else size.min)(axes, keepdims=keepdim)
+    return (size**ord).sum(axes, keepdims=keepdim) ** (1 / ord)
+
+
+def norm_vjp(gy, x, ord, dim, keepdim):
+    y = norm(x, ord, dim, True)
+    if np.isinf(ord):
+        return (_spread(gy, x, dim, keepdim) * np.sign(x) * (np.abs(x) == y),)
+    return (_spread(gy, x, dim, keepdim) * np.sign(x) * np.abs(x) ** (ord - 1) * y ** (1 - ord),)

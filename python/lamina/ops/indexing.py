@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from lamina._lamina import Tensor
 from lamina.ops._record import TensorLike, many, one
 
@@ -109,6 +111,63 @@ def scatter_add(x: TensorLike, index: TensorLike, source: TensorLike, dim: int =
         [0.0, 5.0]
     """
     return one("scatter_add", x, index, source, dim=dim)
+
+
+def scatter(x: TensorLike, index: TensorLike, source: TensorLike, dim: int = 0) -> Tensor:
+    """X with `out[index[i][j]][j] = source[i][j]` for dim = 0, and so on.
+
+    Of several for one place the last stays.
+
+    Args:
+        x: Any shape.
+        index: Integers, as many axes as x.
+        source: The shape of index.
+        dim: The axis that is indexed.
+
+    Returns:
+        The shape of x, of x's dtype.
+
+    Raises:
+        IndexError: An index is out of range (when evaluated).
+
+    Example:
+        >>> zero = lamina.tensor([0.0, 0.0])
+        >>> ops.scatter(zero, lamina.tensor([1, 1]), lamina.tensor([2.0, 3.0])).tolist()
+        [0.0, 3.0]
+    """
+    return one("scatter", x, index, source, dim=dim)
+
+
+def scatter_reduce(
+    x: TensorLike,
+    index: TensorLike,
+    source: TensorLike,
+    dim: int = 0,
+    reduce: Literal["sum", "prod", "amax", "amin"] = "sum",
+) -> Tensor:
+    """X with `out[index[i][j]][j]` made one with `source[i][j]` for dim = 0, and so on.
+
+    Args:
+        x: Any shape; its own elements are included.
+        index: Integers, as many axes as x.
+        source: The shape of index.
+        dim: The axis that is indexed.
+        reduce: `sum`, `prod`, `amax` or `amin`; NaN wins.
+
+    Returns:
+        The shape of x, of x's dtype.  Of an extreme all that are equal to it share the
+        gradient; products have none.
+
+    Raises:
+        ArgumentError: reduce is none of these.
+        IndexError: An index is out of range (when evaluated).
+
+    Example:
+        >>> x = lamina.tensor([1.0, 2.0])
+        >>> ops.scatter_reduce(x, lamina.tensor([1, 1]), lamina.tensor([4.0, 3.0]), 0, "prod").tolist()
+        [1.0, 24.0]
+    """
+    return one("scatter_reduce", x, index, source, dim=dim, reduce=reduce)
 
 
 def one_hot(index: TensorLike, num_classes: int) -> Tensor:

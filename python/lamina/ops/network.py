@@ -53,6 +53,33 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
     return one("matmul", a, b)
 
 
+def einsum(equation: str, *operands: TensorLike) -> Tensor:
+    """A sum of products in Einstein's notation: `ij,jk->ik` is a matrix product.
+
+    Each term names the axes of an operand by letters, `...` standing for any others; axes of one
+    letter run together, and those that the result does not name are summed.  Two operands after
+    the other are one matrix product.
+
+    Args:
+        equation: The terms, and after `->` the result's; without it the letters that occur once,
+            in alphabetical order.
+        *operands: One for each term.
+
+    Returns:
+        The shape that the result's letters name, of the promoted dtype.
+
+    Raises:
+        ArgumentError: The equation does not fit the operands.
+        ShapeError: Axes of one letter differ in length.
+
+    Example:
+        >>> x = lamina.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> ops.einsum("ii->i", x).tolist(), ops.einsum("ij,j->i", x, x[0]).tolist()
+        ([1.0, 4.0], [5.0, 11.0])
+    """
+    return one("einsum", *operands, equation=equation)
+
+
 def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """X W^T + b.
 

@@ -181,3 +181,138 @@ def log_softmax(x: TensorLike, dim: int = -1) -> Tensor:
         [[0.0]]
     """
     return one("log_softmax", x, dim=dim)
+
+
+def cumsum(x: TensorLike, dim: int, exclusive: bool = False, reverse: bool = False) -> Tensor:
+    """Running sums along an axis.
+
+    Args:
+        x: Any shape.
+        dim: The axis.
+        exclusive: Leave out the element itself: the first sum is 0.
+        reverse: Run from the end.
+
+    Returns:
+        The shape of x; of x's dtype, int64 for bool and integers below 64 bits.
+
+    Raises:
+        ShapeError: There is no such axis.
+
+    Example:
+        >>> ops.cumsum(lamina.tensor([1.0, 2.0, 3.0]), 0).tolist()
+        [1.0, 3.0, 6.0]
+    """
+    return one("cumsum", x, dim=dim, exclusive=exclusive, reverse=reverse)
+
+
+def cumprod(x: TensorLike, dim: int, exclusive: bool = False, reverse: bool = False) -> Tensor:
+    """Running products along an axis; not differentiable.
+
+    Args:
+        x: Any shape.
+        dim: The axis.
+        exclusive: Leave out the element itself: the first product is 1.
+        reverse: Run from the end.
+
+    Returns:
+        The shape of x; of x's dtype, int64 for bool and integers below 64 bits.
+
+    Raises:
+        ShapeError: There is no such axis.
+
+    Example:
+        >>> ops.cumprod(lamina.tensor([1.0, 2.0, 3.0]), 0).tolist()
+        [1.0, 2.0, 6.0]
+    """
+    return one("cumprod", x, dim=dim, exclusive=exclusive, reverse=reverse)
+
+
+def var(x: TensorLike, dim: Dims = None, correction: float = 1.0, keepdim: bool = False) -> Tensor:
+    """The mean square of the distance from the mean, in two passes.
+
+    sum((x - mean)^2) / (n - correction): 1 is Bessel's correction, 0 the variance of all there is.
+
+    Args:
+        x: Any shape, floats.
+        dim: An axis or several; None for all.
+        correction: Taken off the number of elements.
+        keepdim: Keep reduced axes with length 1.
+
+    Returns:
+        x's shape without the reduced axes; NaN where nothing is left to divide by.
+
+    Raises:
+        UnsupportedError: x is not of floats.
+
+    Example:
+        >>> ops.var(lamina.tensor([1.0, 2.0, 3.0])).tolist()
+        1.0
+    """
+    return one("var", x, dim=_axes(dim), correction=correction, keepdim=keepdim)
+
+
+def std(x: TensorLike, dim: Dims = None, correction: float = 1.0, keepdim: bool = False) -> Tensor:
+    """The square root of `var`; its gradient is 0 where it is 0.
+
+    Args:
+        x: Any shape, floats.
+        dim: An axis or several; None for all.
+        correction: Taken off the number of elements.
+        keepdim: Keep reduced axes with length 1.
+
+    Returns:
+        x's shape without the reduced axes.
+
+    Raises:
+        UnsupportedError: x is not of floats.
+
+    Example:
+        >>> ops.std(lamina.tensor([1.0, 3.0]), correction=0).tolist()
+        1.0
+    """
+    return one("std", x, dim=_axes(dim), correction=correction, keepdim=keepdim)
+
+
+def logsumexp(x: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """ln(sum(e^x)) over axes, computed as m + ln(sum(e^(x - m))), m the largest.
+
+    Args:
+        x: Any shape, floats.
+        dim: An axis or several; None for all.
+        keepdim: Keep reduced axes with length 1.
+
+    Returns:
+        x's shape without the reduced axes; of nothing, minus infinity.
+
+    Raises:
+        UnsupportedError: x is not of floats.
+
+    Example:
+        >>> ops.logsumexp(lamina.tensor([1000.0, -1000.0])).tolist()
+        1000.0
+    """
+    return one("logsumexp", x, dim=_axes(dim), keepdim=keepdim)
+
+
+def norm(x: TensorLike, ord: float = 2.0, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """(sum(|x|^ord))^(1 / ord) over axes.
+
+    Args:
+        x: Any shape, floats.
+        ord: 1, 2 or any positive number; infinity for the largest |x|, minus infinity for the
+            smallest, 0 for how many are not 0.
+        dim: An axis or several; None for all.
+        keepdim: Keep reduced axes with length 1.
+
+    Returns:
+        x's shape without the reduced axes.  Where the 2-norm is 0 its gradient is 0.
+
+    Raises:
+        ArgumentError: ord is negative and finite.
+        UnsupportedError: x is not of floats.
+
+    Example:
+        >>> ops.norm(lamina.tensor([3.0, -4.0])).tolist()
+        5.0
+    """
+    return one("norm", x, ord=ord, dim=_axes(dim), keepdim=keepdim)

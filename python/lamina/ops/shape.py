@@ -255,3 +255,84 @@ def slice(
     axes = list(range(len(starts))) if axes is None else list(axes)
     steps = [1] * len(starts) if steps is None else list(steps)
     return one("slice", x, starts=list(starts), ends=list(ends), axes=axes, steps=steps)
+
+
+def tile(x: TensorLike, repeats: Sequence[int]) -> Tensor:
+    """The whole of x again and again along each axis.
+
+    Args:
+        x: Any shape.
+        repeats: How often along each axis, 0 or more; more of them than axes bring new ones
+            in front.
+
+    Returns:
+        x's shape times repeats.
+
+    Raises:
+        ArgumentError: A number is negative.
+
+    Example:
+        >>> ops.tile(lamina.tensor([1, 2]), [2, 2]).tolist()
+        [[1, 2, 1, 2], [1, 2, 1, 2]]
+    """
+    return one("tile", x, repeats=list(repeats))
+
+
+def flip(x: TensorLike, dims: Sequence[int] | None = None) -> Tensor:
+    """The elements of axes in reverse.
+
+    Args:
+        x: Any shape.
+        dims: Which axes; None for all.
+
+    Returns:
+        The shape of x.
+
+    Raises:
+        IndexError: There is no such axis.
+
+    Example:
+        >>> ops.flip(lamina.tensor([[1, 2], [3, 4]]), [1]).tolist()
+        [[2, 1], [4, 3]]
+    """
+    return one("flip", x, dims=None if dims is None else list(dims))
+
+
+def tril(x: TensorLike, diagonal: int = 0) -> Tensor:
+    """The lower triangle of the last two axes, 0 above it.
+
+    Args:
+        x: (*, rows, columns).
+        diagonal: The last diagonal that is kept: 0 the main one, above it positive.
+
+    Returns:
+        The shape of x.
+
+    Raises:
+        ShapeError: x has fewer than two axes.
+
+    Example:
+        >>> ops.tril(lamina.tensor([[1, 2], [3, 4]])).tolist()
+        [[1, 0], [3, 4]]
+    """
+    return one("tril", x, diagonal=diagonal)
+
+
+def triu(x: TensorLike, diagonal: int = 0) -> Tensor:
+    """The upper triangle of the last two axes, 0 below it.
+
+    Args:
+        x: (*, rows, columns).
+        diagonal: The first diagonal that is kept: 0 the main one, above it positive.
+
+    Returns:
+        The shape of x.
+
+    Raises:
+        ShapeError: x has fewer than two axes.
+
+    Example:
+        >>> ops.triu(lamina.tensor([[1, 2], [3, 4]])).tolist()
+        [[1, 2], [0, 4]]
+    """
+    return one("triu", x, diagonal=diagonal)

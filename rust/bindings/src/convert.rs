@@ -235,7 +235,7 @@ fn from_data(data: &Bound<'_, PyAny>, dtype: Option<DType>) -> PyResult<Tensor> 
     let as_array = numpy(py, "asarray")?;
     // A list goes straight to the dtype asked for, without rounding twice.
     let array = match dtype {
-        Some(wanted) if plain && wanted != DType::BF16 => {
+        Some(wanted) if plain && wanted != DType::BF16 && !wanted.is_stored() => {
             as_array.call1((data, descr(py, wanted)?))
         }
         _ => as_array.call1((data,)),

@@ -6,7 +6,7 @@ mod import;
 
 pub use import::from_dlpack;
 
-use lamina_core::DType;
+use lamina_core::{DType, Stored};
 use std::ffi::{CStr, c_void};
 
 const CPU: i32 = 1;
@@ -65,9 +65,17 @@ struct DLManagedTensorVersioned {
     tensor: DLTensor,
 }
 
-/// Type code and bits: 0 int, 1 uint, 2 float, 4 bfloat, 6 bool.
+/// Type code and bits: 0 int, 1 uint, 2 float, 4 bfloat, 6 bool, from 10 on the
+/// narrow floats.  Numbers of fewer bits than a byte, which others pack, have a
+/// code that nobody reads.
 fn code_of(dtype: DType) -> DLDataType {
     let code = match dtype {
+        DType::Stored(Stored::F8E4M3FN) => 10,
+        DType::Stored(Stored::F8E4M3FNUZ) => 11,
+        DType::Stored(Stored::F8E5M2) => 12,
+        DType::Stored(Stored::F8E5M2FNUZ) => 13,
+        DType::Stored(Stored::F8E8M0) => 14,
+        DType::Stored(_) => 255,
         DType::Bool => 6,
         DType::BF16 => 4,
         d if d.is_float() => 2,
@@ -82,5 +90,6 @@ fn code_of(dtype: DType) -> DLDataType {
 }
 
 fn dtype_of(code: DLDataType) -> Option<DType> {
+    (code.code != 255).then_some(())?;
     DType::ALL.into_iter().find(|d| code_of(*d) == code)
 }

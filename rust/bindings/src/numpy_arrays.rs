@@ -42,13 +42,13 @@ pub fn descr(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyArrayDescr>> 
         DType::F16 => PyArrayDescr::new(py, "float16")?,
         DType::F32 => numpy::dtype::<f32>(py),
         DType::F64 => numpy::dtype::<f64>(py),
-        DType::BF16 => {
+        DType::BF16 | DType::Stored(_) => {
             let Ok(more) = PyModule::import(py, "ml_dtypes") else {
-                return raise(Error::dtype(
-                    "numpy: NumPy has no bfloat16 of its own; use astype(lamina.float32) first, or install ml_dtypes",
-                ));
+                return raise(Error::dtype(format!(
+                    "numpy: NumPy has no {dtype} of its own; use astype(lamina.float32) first, or install ml_dtypes"
+                )));
             };
-            PyArrayDescr::new(py, more.getattr("bfloat16")?)?
+            PyArrayDescr::new(py, more.getattr(dtype.name())?)?
         }
     })
 }
@@ -70,6 +70,9 @@ pub fn dtype_of(what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<DType> 
         (b'f', 8) => Some(DType::F64),
         // The ml_dtypes package registers it so.
         (b'V', 2) if descr.getattr("name")?.eq("bfloat16")? => Some(DType::BF16),
+        (b'V' | b'f', 1) => {
+            DType::from_name(&descr.getattr("name")?.extract::<String>()?).filter(|d| d.is_stored())
+        }
         _ => None,
     };
     match found {

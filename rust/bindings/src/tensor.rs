@@ -161,7 +161,7 @@ impl PyTensor {
     /// The single element as a Python number.
     pub fn item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let tensor = self.tensor();
-        if tensor.len() == 1 && tensor.dtype() != DType::BF16 {
+        if tensor.len() == 1 && has_numpy(tensor.dtype()) {
             return array_of(py, tensor)?.call_method0("item");
         }
         let number = run_detached(py, || tensor.item())?;
@@ -283,7 +283,7 @@ impl PyTensor {
     /// The tensor itself, or float32 where NumPy lacks its dtype.
     fn printable(&self) -> PyResult<Tensor> {
         let tensor = self.tensor();
-        if tensor.dtype() != DType::BF16 {
+        if has_numpy(tensor.dtype()) {
             return Ok(tensor.clone());
         }
         run(|| lamina_core::ops::elementwise::cast(&tensor.detach()?, DType::F32))
@@ -345,4 +345,9 @@ pub fn results_to_py(py: Python<'_>, mut results: Vec<Tensor>) -> PyResult<Bound
         .map(|t| Bound::new(py, t))
         .collect::<PyResult<Vec<_>>>()?;
     Ok(PyTuple::new(py, all)?.into_any())
+}
+
+/// Whether NumPy has the dtype without help.
+fn has_numpy(dtype: DType) -> bool {
+    dtype != DType::BF16 && !dtype.is_stored()
 }

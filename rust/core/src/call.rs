@@ -262,6 +262,8 @@ pub fn gpu_storage(dtype: DType) -> Option<Storage> {
         DType::I8 => Storage::I8,
         DType::U16 => Storage::U16,
         DType::I16 => Storage::I16,
+        // Its codes.
+        DType::Stored(_) => Storage::U8,
         DType::Bool => Storage::Bool,
         DType::F64 => return None,
     })

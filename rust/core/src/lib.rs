@@ -39,7 +39,7 @@ pub use eval::{eval, explain};
 pub use grad::{backward, grad};
 pub use lamina_gpu as gpu;
 pub use lamina_kernels as kernels;
-pub use lamina_kernels::DType;
+pub use lamina_kernels::{DType, Stored};
 pub use layout::{Layout, Shape};
 pub use node::{grad_enabled, record_op, set_grad_enabled, set_site};
 pub use op::{Class, Meta, Op, OpRef};

@@ -2,7 +2,7 @@
 //! the tensors' dtype where that can hold their kind (NEP 50), and where it
 //! cannot, the default float is float32.
 
-use crate::DType::{self, BF16, Bool, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
+use crate::DType::{self, BF16, Bool, F16, F32, F64, I8, I16, I32, I64, Stored, U8, U16, U32, U64};
 
 const ORDER: [DType; 12] = [Bool, U8, I8, U16, I16, U32, I32, U64, I64, F16, F32, F64];
 
@@ -30,6 +30,9 @@ pub fn promote(a: DType, b: DType) -> DType {
         return a;
     }
     match (a, b) {
+        // Nothing is computed in a stored dtype: whoever asks refuses the other's.
+        (Stored(_), Stored(_)) => a.max(b),
+        (stored @ Stored(_), _) | (_, stored @ Stored(_)) => stored,
         (BF16, F16) | (F16, BF16) => F32,
         (BF16, other) | (other, BF16) => {
             if matches!(other, F32 | F64) {

@@ -2,6 +2,7 @@
 
 use crate::DType;
 use half::{bf16, f16};
+use lamina_kernels::stored::Round;
 
 /// Writes `number` as `dtype` (integers saturate) to the front of `out`.
 pub fn write(dtype: DType, number: f64, out: &mut [u8]) {
@@ -25,6 +26,7 @@ pub fn write(dtype: DType, number: f64, out: &mut [u8]) {
         DType::BF16 => put!(bf16::from_f64(number)),
         DType::F32 => put!(number as f32),
         DType::F64 => put!(number),
+        DType::Stored(dtype) => out[0] = dtype.encode(number as f32, true, Round::Up),
     }
 }
 
@@ -50,5 +52,6 @@ pub fn read(dtype: DType, bytes: &[u8]) -> f64 {
         DType::BF16 => get!(bf16).to_f64(),
         DType::F32 => f64::from(get!(f32)),
         DType::F64 => get!(f64),
+        DType::Stored(dtype) => f64::from(dtype.decode(bytes[0])),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("conv2d_backward_weight"),
     shader!("conv2d_backward_weight_direct"),
     shader!("conv2d_direct"),
-    shader!("cumsum"),
+    shader!("cumulative"),
     shader!("elementwise"),
     shader!("gather"),
     shader!("gather_backward"),

@@ -5,7 +5,7 @@ mod common;
 use common::{bytes, close, gpu, random, run, values};
 use lamina_gpu::{
     Caps, Executable, Operand, Program, Role, Storage,
-    kernels::{gather, gather_backward, scatter, take, take_backward},
+    kernels::{Put, gather, gather_backward, scatter, take, take_backward},
 };
 
 /// (outer, axis, inner), and how many indices.
@@ -204,7 +204,7 @@ fn the_last_that_is_scattered_to_a_place_stays() {
                 let to = ((o * axis + wrapped(pick, axis)) * inner + i) * size;
                 wanted[to..to + size].copy_from_slice(&put[at * size..(at + 1) * size]);
             }
-            let kernels = scatter(&x, &index, &source, 1, &Caps::portable()).unwrap();
+            let kernels = scatter(&x, &index, &source, 1, Put::Last, &Caps::portable()).unwrap();
             let data = [base.as_slice(), bytes(&picks), &put];
             let got = run(&gpu, &kernels, &data, &[], &[base.len() as u64]).unwrap();
             assert_eq!(got[0], wanted, "{storage:?} {outer} {axis} {inner} {count}");

@@ -35,6 +35,15 @@ pub enum Func {
     Or,
     Xor,
     Not,
+    // bits of integers
+    BitAnd,
+    BitOr,
+    BitXor,
+    BitNot,
+    /// Zeros come in; a shift by as many bits as there are gives 0.
+    ShiftLeft,
+    /// The sign comes in.
+    ShiftRight,
     // unary
     Neg,
     Abs,
@@ -43,15 +52,27 @@ pub enum Func {
     Ceil,
     /// Half to even.
     Round,
+    Trunc,
     Reciprocal,
     Square,
     Sqrt,
     Rsqrt,
     Exp,
+    Expm1,
     Log,
+    Log1p,
     Sin,
     Cos,
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Sinh,
+    Cosh,
     Tanh,
+    Asinh,
+    Acosh,
+    Atanh,
     Sigmoid,
     Erf,
     /// x times the normal distribution's probability below x.
@@ -62,6 +83,18 @@ pub enum Func {
     LeakyRelu {
         slope: f64,
     },
+    /// scale x where x > 0, else scale alpha (e^(`input_scale` x) - 1).
+    Elu {
+        alpha: f64,
+        scale: f64,
+        input_scale: f64,
+    },
+    /// ln(1 + e^x).
+    Softplus,
+    /// x / (1 + |x|).
+    Softsign,
+    /// x tanh(ln(1 + e^x)).
+    Mish,
     /// min(max(x, lo), hi); NaN stays.
     Clip {
         lo: f64,
@@ -102,7 +135,12 @@ impl Func {
             | Func::Ge
             | Func::And
             | Func::Or
-            | Func::Xor => 2,
+            | Func::Xor
+            | Func::BitAnd
+            | Func::BitOr
+            | Func::BitXor
+            | Func::ShiftLeft
+            | Func::ShiftRight => 2,
             Func::Where => 3,
             _ => 1,
         }
@@ -115,25 +153,57 @@ impl Func {
         )
     }
 
+    /// Exponentials, logarithms, and functions of the circle and the hyperbola.
+    pub const fn is_transcendental(self) -> bool {
+        matches!(
+            self,
+            Func::Exp
+                | Func::Expm1
+                | Func::Log
+                | Func::Log1p
+                | Func::Sin
+                | Func::Cos
+                | Func::Tan
+                | Func::Asin
+                | Func::Acos
+                | Func::Atan
+                | Func::Sinh
+                | Func::Cosh
+                | Func::Tanh
+                | Func::Asinh
+                | Func::Acosh
+                | Func::Atanh
+        )
+    }
+
     /// Whether operands of `dtype` have this function: logic is for Bool,
     /// functions with values between the integers are for floats, and Bool
     /// has no arithmetic but comparisons, minimum, maximum and abs.
     pub const fn takes(self, dtype: DType) -> bool {
+        if dtype.is_stored() {
+            return matches!(self, Func::Where);
+        }
         match self {
             Func::And | Func::Or | Func::Xor | Func::Not => matches!(dtype, DType::Bool),
+            Func::BitAnd
+            | Func::BitOr
+            | Func::BitXor
+            | Func::BitNot
+            | Func::ShiftLeft
+            | Func::ShiftRight => dtype.is_int(),
             Func::Reciprocal
             | Func::Sqrt
             | Func::Rsqrt
-            | Func::Exp
-            | Func::Log
-            | Func::Sin
-            | Func::Cos
-            | Func::Tanh
             | Func::Sigmoid
             | Func::Erf
             | Func::Gelu
             | Func::GeluTanh
-            | Func::LeakyRelu { .. } => dtype.is_float(),
+            | Func::LeakyRelu { .. }
+            | Func::Elu { .. }
+            | Func::Softplus
+            | Func::Softsign
+            | Func::Mish => dtype.is_float(),
+            _ if self.is_transcendental() => dtype.is_float(),
             Func::Eq
             | Func::Ne
             | Func::Lt

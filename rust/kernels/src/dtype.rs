@@ -1,5 +1,7 @@
 //! The element types: ONNX's numeric ones.
 
+use crate::stored::Stored;
+
 /// The type of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DType {
@@ -16,10 +18,12 @@ pub enum DType {
     BF16,
     F32,
     F64,
+    /// Stored, moved and cast; nothing is computed in it.
+    Stored(Stored),
 }
 
 impl DType {
-    pub const ALL: [DType; 13] = [
+    pub const ALL: [DType; 23] = [
         DType::Bool,
         DType::U8,
         DType::I8,
@@ -33,12 +37,22 @@ impl DType {
         DType::BF16,
         DType::F32,
         DType::F64,
+        DType::Stored(Stored::F8E4M3FN),
+        DType::Stored(Stored::F8E4M3FNUZ),
+        DType::Stored(Stored::F8E5M2),
+        DType::Stored(Stored::F8E5M2FNUZ),
+        DType::Stored(Stored::F8E8M0),
+        DType::Stored(Stored::F4E2M1),
+        DType::Stored(Stored::U4),
+        DType::Stored(Stored::I4),
+        DType::Stored(Stored::U2),
+        DType::Stored(Stored::I2),
     ];
 
     /// Bytes of one element.
     pub const fn size(self) -> usize {
         match self {
-            DType::Bool | DType::U8 | DType::I8 => 1,
+            DType::Bool | DType::U8 | DType::I8 | DType::Stored(_) => 1,
             DType::U16 | DType::I16 | DType::F16 | DType::BF16 => 2,
             DType::U32 | DType::I32 | DType::F32 => 4,
             DType::U64 | DType::I64 | DType::F64 => 8,
@@ -49,13 +63,38 @@ impl DType {
         matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
     }
 
-    /// Signed and unsigned integers; not Bool.
+    /// Signed and unsigned integers that are computed with; not Bool.
     pub const fn is_int(self) -> bool {
-        !self.is_float() && !matches!(self, DType::Bool)
+        !self.is_float() && !matches!(self, DType::Bool | DType::Stored(_))
+    }
+
+    /// Whether nothing is computed in it.
+    pub const fn is_stored(self) -> bool {
+        matches!(self, DType::Stored(_))
     }
 
     pub const fn is_signed(self) -> bool {
         self.is_float() || matches!(self, DType::I8 | DType::I16 | DType::I32 | DType::I64)
+    }
+
+    /// Its place in [`DType::ALL`].
+    pub const fn number(self) -> u8 {
+        match self {
+            DType::Bool => 0,
+            DType::U8 => 1,
+            DType::I8 => 2,
+            DType::U16 => 3,
+            DType::I16 => 4,
+            DType::U32 => 5,
+            DType::I32 => 6,
+            DType::U64 => 7,
+            DType::I64 => 8,
+            DType::F16 => 9,
+            DType::BF16 => 10,
+            DType::F32 => 11,
+            DType::F64 => 12,
+            DType::Stored(stored) => 13 + stored as u8,
+        }
     }
 
     /// NumPy's name.
@@ -74,6 +113,7 @@ impl DType {
             DType::BF16 => "bfloat16",
             DType::F32 => "float32",
             DType::F64 => "float64",
+            DType::Stored(stored) => stored.name(),
         }
     }
 

@@ -1,11 +1,14 @@
-//! exp, log, tanh, erf (within 2 ulp), sigmoid (2.5) and GELU over f32 vectors;
-//! the double-precision functions of [`double`] serve the rest.
+//! exp, log, tanh, erf (within 2 ulp), sigmoid (2.5), GELU, and their relatives in
+//! [`hyperbolic`] and [`inverse`] over f32 vectors; the double-precision functions
+//! of [`double`] serve the rest.
 //!
 //! The coefficients are weighted minimax fits of our own, made in 40 digits
 //! and rounded to f32; each comment states what is fitted and where.
 
 pub mod double;
 mod gelu;
+pub mod hyperbolic;
+pub mod inverse;
 #[cfg(test)]
 mod tests;
 
@@ -42,10 +45,16 @@ pub fn exp_below<S: Simd>(s: S, x: S::F) -> S::F {
 /// n and e^r of x = n ln 2 + r, |r| <= ln 2 / 2.
 #[inline(always)]
 fn exp_parts<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+    let (n, r, q) = exp_reduced(s, x);
+    (n, s.add(s.splat(1.0), s.fma(s.mul(r, r), q, r)))
+}
+
+/// n, r and (e^r - 1 - r) / r^2.
+#[inline(always)]
+fn exp_reduced<S: Simd>(s: S, x: S::F) -> (S::F, S::F, S::F) {
     let n = s.round(s.mul(x, s.splat(std::f32::consts::LOG2_E)));
     let r = s.fnma(n, s.splat(LN2_HI), x);
     let r = s.fnma(n, s.splat(LN2_LO), r);
-    // (e^r - 1 - r) / r^2
     let q = poly(
         s,
         r,
@@ -57,7 +66,7 @@ fn exp_parts<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
             0.001_381_446_5,
         ],
     );
-    (n, s.add(s.splat(1.0), s.fma(s.mul(r, r), q, r)))
+    (n, r, q)
 }
 
 /// e^x: overflows to infinity, underflows through the denormals to 0.

@@ -109,34 +109,3 @@ pub fn topk<T: Ordered>(
         }
     });
 }
-
-/// Running sums; `exclusive` leaves out the element itself, `reverse` runs
-/// from the end.  Integers wrap.
-pub fn cumsum<T: Number>(
-    x: &[T],
-    [outer, axis, inner]: [usize; 3],
-    exclusive: bool,
-    reverse: bool,
-    out: &mut [T],
-) {
-    assert!(x.len() == outer * axis * inner && out.len() == x.len());
-    let size = axis * inner;
-    let shared = DisjointMut::new(out);
-    parallel_chunks(outer, MIN_CHUNK.div_ceil(size.max(1)), |range| {
-        for o in range {
-            let x = &x[o * size..(o + 1) * size];
-            // SAFETY: the parts do not overlap.
-            let to = unsafe { shared.slice(o * size..(o + 1) * size) };
-            let mut sums = vec![T::ZERO; inner];
-            for step in 0..axis {
-                let row = if reverse { axis - 1 - step } else { step };
-                let range = row * inner..(row + 1) * inner;
-                for ((to, x), sum) in to[range.clone()].iter_mut().zip(&x[range]).zip(&mut sums) {
-                    let before = *sum;
-                    *sum = before.plus(*x);
-                    *to = if exclusive { before } else { *sum };
-                }
-            }
-        }
-    });
-}

@@ -8,7 +8,7 @@ use crate::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-use lamina_core::{DType, Error, Result};
+use lamina_core::{DType, Error, Result, Stored};
 use prost::Message;
 use std::path::Path;
 
@@ -25,6 +25,11 @@ impl Edition {
         opset: 17,
         ir_version: 8,
     };
+    /// The first with bitwise operators, Mish, and scatters that compare.
+    pub const BITS: Edition = Edition {
+        opset: 18,
+        ir_version: 8,
+    };
     /// The first with Gelu.
     pub const GELU: Edition = Edition {
         opset: 20,
@@ -32,12 +37,15 @@ impl Edition {
     };
 
     /// The oldest in which all of these ops can be written.
-    pub(crate) fn with<'a>(mut ops: impl Iterator<Item = &'a str>) -> Edition {
-        if ops.any(|op| op == "gelu") {
-            Edition::GELU
-        } else {
-            Edition::USUAL
-        }
+    pub(crate) fn with<'a>(ops: impl Iterator<Item = &'a str>) -> Edition {
+        ops.map(|op| match op {
+            "gelu" => Edition::GELU,
+            "mish" | "bitwise_and" | "bitwise_or" | "bitwise_xor" | "bitwise_not"
+            | "scatter_reduce" => Edition::BITS,
+            _ => Edition::USUAL,
+        })
+        .max_by_key(|edition| edition.opset)
+        .unwrap_or(Edition::USUAL)
     }
 
     /// Whether reductions other than the sum take their axes as an input.
@@ -65,7 +73,35 @@ pub(crate) fn elem_type(dtype: DType) -> DataType {
         DType::BF16 => DataType::Bfloat16,
         DType::F32 => DataType::Float,
         DType::F64 => DataType::Double,
+        DType::Stored(Stored::F8E4M3FN) => DataType::Float8e4m3fn,
+        DType::Stored(Stored::F8E4M3FNUZ) => DataType::Float8e4m3fnuz,
+        DType::Stored(Stored::F8E5M2) => DataType::Float8e5m2,
+        DType::Stored(Stored::F8E5M2FNUZ) => DataType::Float8e5m2fnuz,
+        DType::Stored(Stored::F8E8M0) => DataType::Float8e8m0,
+        DType::Stored(Stored::F4E2M1) => DataType::Float4e2m1,
+        DType::Stored(Stored::U4) => DataType::Uint4,
+        DType::Stored(Stored::I4) => DataType::Int4,
+        DType::Stored(Stored::U2) => DataType::Uint2,
+        DType::Stored(Stored::I2) => DataType::Int2,
     }
+}
+
+/// The bytes as a file has them: numbers of fewer bits than a byte share one.
+fn packed(constant: &Constant) -> bytes::Bytes {
+    let DType::Stored(stored) = constant.dtype else {
+        return constant.bytes.clone();
+    };
+    let bits = stored.bits() as usize;
+    let join = |codes: &[u8]| {
+        let places = codes.iter().enumerate();
+        places.fold(0, |byte, (i, code)| byte | code << (i * bits))
+    };
+    constant
+        .bytes
+        .chunks(8 / bits)
+        .map(join)
+        .collect::<Vec<u8>>()
+        .into()
 }
 
 fn tensor(name: &str, constant: &Constant) -> TensorProto {
@@ -73,7 +109,7 @@ fn tensor(name: &str, constant: &Constant) -> TensorProto {
         name: Some(name.to_owned()),
         dims: constant.shape.iter().map(|&n| n as i64).collect(),
         data_type: Some(elem_type(constant.dtype) as i32),
-        raw_data: Some(constant.bytes.clone()),
+        raw_data: Some(packed(constant)),
         ..TensorProto::default()
     }
 }

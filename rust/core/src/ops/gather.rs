@@ -6,10 +6,10 @@ use super::views;
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::resolve_axis;
 use crate::node::record_one;
-use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp};
+use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, no_gradient};
 use crate::{Attrs, DType, Error, Result, Tensor};
 use lamina_kernels::gather as kernels;
-use lamina_kernels::{Element, Number};
+use lamina_kernels::{Element, Func, Number};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -21,9 +21,31 @@ enum Kind {
     TakeBackward,
     /// (g, index): the elements of g summed where `Gather` found them.
     GatherBackward,
-    /// (x, index, source): x with elements of source put where index says; of
-    /// several for one place the last stays.
-    Scatter,
+    /// (x, index, source): x with elements of source put where index says.
+    Scatter(Put),
+}
+
+/// What becomes of an element that another one comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The last one stays.
+    Last,
+    Product,
+    /// NaN wins.
+    Largest,
+    /// NaN wins.
+    Smallest,
+}
+
+impl Put {
+    const fn name(self) -> &'static str {
+        match self {
+            Put::Last => "last",
+            Put::Product => "prod",
+            Put::Largest => "amax",
+            Put::Smallest => "amin",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,9 +56,24 @@ pub struct Indexed {
     length: usize,
 }
 
+/// What elements are summed, multiplied and compared in.
+const COMPUTED: &[DType] = &[
+    DType::F32,
+    DType::F64,
+    DType::I32,
+    DType::I64,
+    DType::U32,
+    DType::U64,
+];
+
 impl Indexed {
     fn backward(self) -> bool {
         matches!(self.kind, Kind::TakeBackward | Kind::GatherBackward)
+    }
+
+    /// Whether numbers are made, and not only moved.
+    fn computes(self) -> bool {
+        self.backward() || matches!(self.kind, Kind::Scatter(put) if put != Put::Last)
     }
 
     /// The indexed axis, on x's side.
@@ -66,7 +103,14 @@ impl Indexed {
     }
 
     fn check(self, inputs: &[&Meta]) -> Result<()> {
-        let (name, wanted) = (self.name(), if self.kind == Kind::Scatter { 3 } else { 2 });
+        let (name, wanted) = (
+            self.name(),
+            if matches!(self.kind, Kind::Scatter(_)) {
+                3
+            } else {
+                2
+            },
+        );
         if inputs.len() != wanted {
             return Err(Error::argument(format!(
                 "{name}: takes {wanted} tensors, got {}",
@@ -80,14 +124,9 @@ impl Indexed {
                 index.dtype
             )));
         }
-        if self.backward()
-            && !matches!(
-                inputs[0].dtype,
-                DType::F32 | DType::F64 | DType::I32 | DType::I64 | DType::U32 | DType::U64
-            )
-        {
+        if self.computes() && !COMPUTED.contains(&inputs[0].dtype) {
             return Err(Error::unsupported(format!(
-                "{name}: does not sum {}; cast it first",
+                "{name}: does not compute with {}; cast it first",
                 inputs[0].dtype
             )));
         }
@@ -137,6 +176,18 @@ impl Indexed {
         let (dims, count) = self.sizes(&[call.shape(0), call.shape(1)])?;
         let places = self.places(call, dims[1])?;
         let (g, out) = (call.slice::<T>(0)?, call.out::<T>(0)?);
+        if let Kind::Scatter(put) = self.kind {
+            out.copy_from_slice(g);
+            let join = |a: T, b: T| match put {
+                Put::Last => b,
+                Put::Product => a.times(b),
+                Put::Largest if a > b || a.is_nan() => a,
+                Put::Smallest if a < b || a.is_nan() => a,
+                Put::Largest | Put::Smallest => b,
+            };
+            kernels::scatter(call.slice::<T>(2)?, dims, count, &places, out, join);
+            return Ok(());
+        }
         out.fill(T::ZERO);
         match self.kind {
             Kind::TakeBackward => kernels::take_sum(g, dims, &places, out),
@@ -161,16 +212,17 @@ impl Op for Indexed {
             Kind::Gather => "gather",
             Kind::TakeBackward => "take_backward",
             Kind::GatherBackward => "gather_backward",
-            Kind::Scatter => "scatter",
+            Kind::Scatter(Put::Last) => "scatter",
+            Kind::Scatter(_) => "scatter_reduce",
         }
     }
 
     fn params(&self) -> Attrs {
         let attrs = Attrs::new().with("dim", self.dim);
-        if self.backward() {
-            attrs.with("length", self.length)
-        } else {
-            attrs
+        match self.kind {
+            Kind::TakeBackward | Kind::GatherBackward => attrs.with("length", self.length),
+            Kind::Scatter(put) if put != Put::Last => attrs.with("reduce", put.name()),
+            _ => attrs,
         }
     }
 
@@ -198,12 +250,16 @@ impl Op for Indexed {
                     self.length
                 };
             }
-            Kind::Scatter => {
+            Kind::Scatter(_) => {
                 self.check_each(inputs)?;
                 if inputs[2].shape != index.shape || inputs[2].dtype != data.dtype {
                     return Err(Error::shape(format!(
-                        "scatter: source is {} {:?}, wanted {} of the index's shape {:?}",
-                        inputs[2].dtype, inputs[2].shape, data.dtype, index.shape
+                        "{}: source is {} {:?}, wanted {} of the index's shape {:?}",
+                        self.name(),
+                        inputs[2].dtype,
+                        inputs[2].shape,
+                        data.dtype,
+                        index.shape
                     )));
                 }
             }
@@ -225,9 +281,18 @@ impl Op for Indexed {
     }
 
     fn gradient(&self) -> Gradient {
-        Gradient::Vjp {
-            inputs: &[1],
-            outputs: &[],
+        match self.kind {
+            Kind::Scatter(Put::Product) => Gradient::None(
+                "products of numbers that may be 0; exp(scatter_add(log(x))) has one where all are > 0",
+            ),
+            Kind::Scatter(Put::Largest | Put::Smallest) => Gradient::Vjp {
+                inputs: &[0, 1, 2],
+                outputs: &[0],
+            },
+            _ => Gradient::Vjp {
+                inputs: &[1],
+                outputs: &[],
+            },
         }
     }
 
@@ -245,10 +310,12 @@ impl Op for Indexed {
             Kind::Gather => vec![Some(summed(twin(Kind::GatherBackward), &g, index)?), None],
             Kind::TakeBackward => vec![Some(twin(Kind::Take).record(&[&g, index])?), None],
             Kind::GatherBackward => vec![Some(twin(Kind::Gather).record(&[&g, index])?), None],
-            Kind::Scatter => {
+            Kind::Scatter(Put::Product) => return Err(no_gradient(self)),
+            Kind::Scatter(Put::Largest | Put::Smallest) => shared(vjp, &g, axis)?,
+            Kind::Scatter(Put::Last) => {
                 let nothing = Tensor::full(index.shape(), 0.0, g.dtype(), g.device())?;
                 vec![
-                    Some(twin(Kind::Scatter).record(&[&g, index, &nothing])?),
+                    Some(twin(self.kind).record(&[&g, index, &nothing])?),
                     None,
                     Some(twin(Kind::Gather).record(&[&g, index])?),
                 ]
@@ -257,7 +324,7 @@ impl Op for Indexed {
     }
 
     fn class(&self) -> Class<'_> {
-        if self.backward() {
+        if self.computes() {
             Class::Compute
         } else {
             Class::Move
@@ -273,7 +340,7 @@ impl Op for Indexed {
     }
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
-        if self.backward() {
+        if self.computes() {
             return match call.dtype(0) {
                 DType::F32 => self.sums::<f32>(call),
                 DType::F64 => self.sums::<f64>(call),
@@ -300,12 +367,20 @@ impl Op for Indexed {
             Kind::Gather => k::gather(data, index, axis, caps)?,
             Kind::TakeBackward => k::take_backward(data, index, axis, self.length, caps)?,
             Kind::GatherBackward => k::gather_backward(data, index, axis, self.length, caps)?,
-            Kind::Scatter => k::scatter(data, index, &call.inputs[2], axis, caps)?,
+            Kind::Scatter(put) => {
+                let put = match put {
+                    Put::Last => k::Put::Last,
+                    Put::Product => k::Put::Product,
+                    Put::Largest => k::Put::Largest,
+                    Put::Smallest => k::Put::Smallest,
+                };
+                k::scatter(data, index, &call.inputs[2], axis, put, caps)?
+            }
         }))
     }
 
     fn flops(&self, inputs: &[&Meta], _outputs: &[&Meta]) -> u64 {
-        if self.backward() {
+        if self.computes() {
             inputs[0].len() as u64
         } else {
             0
@@ -326,6 +401,24 @@ impl Indexed {
         let inputs: Vec<Tensor> = inputs.iter().map(|&t| t.clone()).collect();
         record_one(&OpRef::new(self), &inputs)
     }
+}
+
+/// Of the largest (smallest) at a place: all that are equal to it share alike.
+fn shared(vjp: &Vjp<'_>, g: &Tensor, axis: usize) -> Result<Vec<Option<Tensor>>> {
+    let ([x, index, source], y) = (vjp.inputs, &vjp.outputs[0]) else {
+        return Err(Error::internal("scatter_reduce: takes three tensors"));
+    };
+    let dim = axis as i64;
+    let read = |t: &Tensor| Indexed::new(Kind::Gather, dim).record(&[t, index]);
+    let own = cast(&e::compare(Func::Eq, x, y)?, g.dtype())?;
+    let theirs = cast(&e::compare(Func::Eq, source, &read(y)?)?, g.dtype())?;
+    let count = e::add(&own, &sum_at(&theirs, index, axis, x.shape()[axis])?)?;
+    let share = e::div(g, &count)?;
+    Ok(vec![
+        Some(e::mul(&own, &share)?),
+        None,
+        Some(e::mul(&theirs, &read(&share)?)?),
+    ])
 }
 
 /// Sums in a dtype that holds them: halves in float32, narrow integers in
@@ -469,11 +562,53 @@ pub fn index_add(x: &Tensor, index: &Tensor, source: &Tensor, dim: i64) -> Resul
 /// x with `out[index[i][j]][j] = source[i][j]` for `dim` 0, and so on; of
 /// several for one place the last stays.
 pub fn scatter(x: &Tensor, index: &Tensor, source: &Tensor, dim: i64) -> Result<Tensor> {
-    let name = "scatter";
+    scatter_put("scatter", x, index, source, dim, Put::Last)
+}
+
+/// x with `out[index[i][j]][j]` made one with `source[i][j]` for `dim` 0, and so
+/// on: `sum`, `prod`, `amax` or `amin`, x itself included.
+pub fn scatter_reduce(
+    x: &Tensor,
+    index: &Tensor,
+    source: &Tensor,
+    dim: i64,
+    reduce: &str,
+) -> Result<Tensor> {
+    let name = "scatter_reduce";
+    let put = match reduce {
+        "sum" => return scatter_add(x, index, source, dim),
+        "prod" => Put::Product,
+        "amax" => Put::Largest,
+        "amin" => Put::Smallest,
+        other => {
+            return Err(Error::argument(format!(
+                "{name}: reduce='{other}' is not 'sum', 'prod', 'amax' or 'amin'"
+            )));
+        }
+    };
+    // Halves in float32, bools and narrow integers in int32.
+    let wide = match x.dtype() {
+        DType::F16 | DType::BF16 => DType::F32,
+        d if d.size() < 4 => DType::I32,
+        d => d,
+    };
+    let (x_wide, source) = (cast(x, wide)?, cast(source, wide)?);
+    let y = scatter_put(name, &x_wide, index, &source, dim, put)?;
+    cast(&y, x.dtype())
+}
+
+fn scatter_put(
+    name: &str,
+    x: &Tensor,
+    index: &Tensor,
+    source: &Tensor,
+    dim: i64,
+    put: Put,
+) -> Result<Tensor> {
     let index = index_of(name, index)?;
     let part = corner(name, x, &index, dim)?;
     let source = source_of(name, x, &index, source)?;
-    let put = Indexed::new(Kind::Scatter, dim).record(&[&part, &index, &source])?;
+    let put = Indexed::new(Kind::Scatter(put), dim).record(&[&part, &index, &source])?;
     if part.shape() == x.shape() {
         return Ok(put);
     }

@@ -5,12 +5,13 @@
 pub mod argmax;
 pub mod attention;
 pub mod batch_norm;
+pub mod bitcast;
 pub mod claims;
 pub mod composed;
 pub mod concat;
 pub mod conv2d;
 pub mod copy;
-pub mod cumsum;
+pub mod cumulative;
 pub mod elementwise;
 pub mod gather;
 pub mod iota;
@@ -27,6 +28,7 @@ pub mod resize;
 pub mod scatter_slice;
 pub mod softmax;
 pub mod sort;
+pub mod stored;
 pub mod transfer;
 pub mod views;
 
@@ -62,7 +64,7 @@ pub fn record_operands(name: &str, operands: &[Operand], attrs: &Attrs) -> Resul
         })
         .reduce(promote);
     // Beside a Python float, integers and bool become the default float.
-    let to_float = strong.is_some_and(|d| !d.is_float())
+    let to_float = strong.is_some_and(|d| !d.is_float() && !d.is_stored())
         && operands
             .iter()
             .any(|o| matches!(o, Operand::Number(Number::Float(_))));

@@ -28,7 +28,9 @@ pub fn attention(graph: &mut Graph) {
         else {
             continue;
         };
-        let scores = graph.nodes[softmax].inputs[0];
+        let Some(&scores) = graph.nodes[softmax].inputs.first() else {
+            continue;
+        };
         let Some(product) = makers[scores].filter(|_| alone(scores, softmax)) else {
             continue;
         };

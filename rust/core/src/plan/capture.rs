@@ -207,7 +207,7 @@ impl Capture {
             key.put(number.to_bits());
         }
         for leaf in &self.leaves {
-            key.put(leaf.dtype() as u64);
+            key.put(u64::from(leaf.dtype().number()));
             key.put(device_code(leaf.device()));
             match &leaf.0.state.lock().value {
                 Some(value) => {

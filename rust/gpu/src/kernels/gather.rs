@@ -185,13 +185,51 @@ pub fn gather_backward(
     quads(indices(kernel, NAME, index, 1)?, g.storage, size, caps)
 }
 
-/// `x` with elements of `source` put at `index` along an axis; of several for one place the last
-/// stays.  `source` and `index` have the shape of `x` but for that axis.
+/// What becomes of an element that another one comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    Last,
+    Product,
+    /// NaN wins.
+    Largest,
+    /// NaN wins.
+    Smallest,
+}
+
+impl Put {
+    /// WGSL: `sum` once `load(at)` has come to it.
+    fn join(self, name: &str, storage: Storage) -> Result<String> {
+        const NEXT: &str = "load(at)";
+        let compared = |kind: &str| match self {
+            Put::Largest => format!("select({NEXT}, sum, lam_{kind}_lt({NEXT}, sum))"),
+            _ => format!("select({NEXT}, sum, lam_{kind}_lt(sum, {NEXT}))"),
+        };
+        Ok(match (self, storage) {
+            (Put::Last, _) => NEXT.to_owned(),
+            (Put::Product, Storage::F32 | Storage::I32 | Storage::U32) => format!("sum * {NEXT}"),
+            (Put::Product, Storage::I64 | Storage::U64) => format!("lam_i64_mul(sum, {NEXT})"),
+            (Put::Largest, Storage::F32) => format!("lam_max(sum, {NEXT})"),
+            (Put::Smallest, Storage::F32) => format!("lam_min(sum, {NEXT})"),
+            (Put::Largest, Storage::I32 | Storage::U32) => format!("max(sum, {NEXT})"),
+            (Put::Smallest, Storage::I32 | Storage::U32) => format!("min(sum, {NEXT})"),
+            (_, Storage::I64) => compared("i64"),
+            (_, Storage::U64) => compared("u64"),
+            _ => {
+                let reason = format!("it does not compute with {storage:?}; cast it first");
+                return Err(GpuError::unsupported(name, reason));
+            }
+        })
+    }
+}
+
+/// `x` with elements of `source` put at `index` along an axis, in order.  `source` and `index` have
+/// the shape of `x` but for that axis.
 pub fn scatter(
     x: &Operand,
     index: &Operand,
     source: &Operand,
     axis: usize,
+    put: Put,
     caps: &Caps,
 ) -> Result<Kernels> {
     const NAME: &str = "scatter";
@@ -208,14 +246,17 @@ pub fn scatter(
     check_axis(NAME, length)?;
     contiguous(NAME, x)?;
     contiguous(NAME, source)?;
-    let storage = x.storage.bits();
+    let storage = match put {
+        Put::Last => x.storage.bits(),
+        _ => x.storage,
+    };
     let mut params = params(size, [length, count, inner], source, index);
     params.base_offset = x.offset as u32;
     let kernel = Kernel::new("gather_backward", workgroup(caps))
         .params(Params::of(&params.fields()))
         .set("base", storage.load("x", "(params.base_offset + index)"))
         .set("zero", "")
-        .set("add", "load(at)")
+        .set("add", put.join(NAME, storage)?)
         .set("load", storage.load("g", "(params.offset + at)"))
         .bind("g", storage.word(), Access::Read, Arg::Input(2))
         .bind("x", storage.word(), Access::Read, Arg::Input(0));

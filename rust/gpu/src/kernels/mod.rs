@@ -10,6 +10,7 @@ mod conv2d;
 mod conv2d_backward_input;
 mod conv2d_backward_weight;
 mod copy;
+mod cumulative;
 mod elementwise;
 mod finish;
 mod gather;
@@ -32,8 +33,9 @@ pub use conv2d::{Conv2d, conv2d};
 pub use conv2d_backward_input::conv2d_backward_input;
 pub use conv2d_backward_weight::conv2d_backward_weight;
 pub use copy::copy;
+pub use cumulative::{cumprod, cumsum};
 pub use elementwise::elementwise;
-pub use gather::{gather, gather_backward, scatter, take, take_backward};
+pub use gather::{Put, gather, gather_backward, scatter, take, take_backward};
 pub use layer_norm::{layer_norm, layer_norm_backward};
 pub use matmul::matmul;
 pub use philox::philox;
@@ -42,7 +44,7 @@ pub use reduce::{Reduction, reduce};
 pub use resize::{AxisTable, resize};
 pub use scatter_slice::scatter_slice;
 pub use softmax::softmax;
-pub use sort::{argmax, cumsum, sort};
+pub use sort::{argmax, sort};
 
 use std::{collections::BTreeMap, fmt::Write};
 

@@ -1,9 +1,9 @@
-//! Orders along an axis: the extreme's place, sorting, the largest k, running sums.
+//! Orders along an axis: the extreme's place, sorting, the largest k.
 
 use super::{
     Arg, Kernel, KernelDispatch, Kernels,
     gather::{around, gather},
-    quads::{contiguous, sums, workgroup},
+    quads::contiguous,
 };
 use crate::{
     adapter::Caps,
@@ -17,7 +17,7 @@ use crate::{
 const BLOCK: usize = 2048;
 
 params! {
-    struct LineParams {
+    pub(super) struct LineParams {
         lines: u32,
         axis: u32,
         inner: u32,
@@ -38,7 +38,7 @@ params! {
 }
 
 impl LineParams {
-    fn new(x: &Operand, [outer, axis, inner]: [usize; 3], count: usize) -> Self {
+    pub(super) fn new(x: &Operand, [outer, axis, inner]: [usize; 3], count: usize) -> Self {
         LineParams {
             lines: (outer * inner) as u32,
             axis: axis as u32,
@@ -208,49 +208,4 @@ fn block_sort(
         kernel = kernel.bind("output", "vec2<u32>", Access::ReadWrite, Arg::Output(1));
     }
     kernel.build(u64::from(params.lines) * u64::from(params.blocks))
-}
-
-/// Running sums along an axis; `exclusive` leaves out the element itself, `reverse` runs from the
-/// end.
-pub fn cumsum(
-    x: &Operand,
-    axis: usize,
-    exclusive: bool,
-    reverse: bool,
-    caps: &Caps,
-) -> Result<Kernels> {
-    const NAME: &str = "cumsum";
-    contiguous(NAME, x)?;
-    let sizes @ [outer, length, inner] = around(NAME, &x.shape, axis)?;
-    let lines = outer * inner;
-    if lines * length == 0 {
-        return Ok(Kernels::default());
-    }
-    let (zero, _) = sums(NAME, x.storage)?;
-    let value = x.storage.value();
-    let shared = length > 64 && lines < 16_384;
-    let [width, ..] = workgroup(caps);
-    let plus = match x.storage.bytes() {
-        8 => "lam_i64_add(sum, x)",
-        _ => "sum + x",
-    };
-    let mut kernel = Kernel::new(NAME, workgroup(caps))
-        .params(Params::of(&LineParams::new(x, sizes, length).fields()))
-        .set("shared", shared)
-        .set("exclusive", exclusive)
-        .set("reverse", reverse)
-        .set("zero", zero)
-        .set("plus", plus)
-        .set("value", value)
-        .bind("input", value, Access::Read, Arg::Input(0))
-        .bind("output", value, Access::ReadWrite, Arg::Output(0));
-    if shared {
-        kernel = kernel.shared(width as usize * x.storage.bytes());
-    }
-    let groups = if shared {
-        lines as u64
-    } else {
-        (lines as u64).div_ceil(u64::from(width))
-    };
-    kernel.build(groups).map(Kernels::from)
 }

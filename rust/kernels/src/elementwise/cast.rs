@@ -22,7 +22,7 @@ macro_rules! cast_to {
             DType::I64 => wide1($isa, $call, |x: $from| x as i64),
             DType::F32 => wide1($isa, $call, |x: $from| x as f32),
             DType::F64 => plain1($call, |x: $from| x as f64),
-            DType::F16 | DType::BF16 => {}
+            DType::F16 | DType::BF16 | DType::Stored(_) => {}
         }
     };
 }
@@ -54,7 +54,7 @@ pub(super) unsafe fn cast(isa: Isa, from: DType, to: DType, call: Call) {
             DType::I64 => cast_to!(i64, isa, to, call),
             DType::F64 => cast_to!(f64, isa, to, call),
             DType::F32 => cast_to!(f32, isa, to, call),
-            DType::F16 | DType::BF16 => {}
+            DType::F16 | DType::BF16 | DType::Stored(_) => {}
         }
     }
 }
@@ -94,7 +94,7 @@ unsafe fn to_half(from: DType, to: DType, call: Call, round: fn(f64) -> f32) {
             DType::F64 => plain1(call, round),
             DType::F32 if to == DType::F16 => rounded::<f16>(call),
             DType::F32 => rounded::<bf16>(call),
-            DType::F16 | DType::BF16 => {}
+            DType::F16 | DType::BF16 | DType::Stored(_) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 //! comparisons.
 
 use super::map::{Call, plain1, plain2, wide2};
-use super::scalar::{Scalar, clip, maximum, minimum};
+use super::scalar::{Bits, Scalar, clip, maximum, minimum};
 use crate::chain::Func;
 use crate::isa::Isa;
 use crate::number::Number;
@@ -31,6 +31,7 @@ pub(super) unsafe fn arithmetic<T: Scalar>(func: Func, call: Call) -> bool {
             Func::Floor => plain1(call, T::floor_),
             Func::Ceil => plain1(call, T::ceil_),
             Func::Round => plain1(call, T::round_),
+            Func::Trunc => plain1(call, T::trunc_),
             Func::Square => plain1(call, |x: T| x.times(x)),
             Func::Relu => plain1(call, |x: T| clip(x, T::ZERO, T::HIGHEST)),
             Func::Clip { lo, hi } => {
@@ -38,6 +39,26 @@ pub(super) unsafe fn arithmetic<T: Scalar>(func: Func, call: Call) -> bool {
                 plain1(call, |x: T| clip(x, lo, hi));
             }
             Func::PowConst { exponent } => plain1(call, |x: T| x.power_const(exponent)),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Functions of bits; false for the others.
+///
+/// # Safety
+/// As for [`arithmetic`].
+pub(super) unsafe fn bits<T: Bits>(isa: Isa, func: Func, call: Call) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        match func {
+            Func::BitAnd => wide2(isa, call, T::bit_and),
+            Func::BitOr => wide2(isa, call, T::bit_or),
+            Func::BitXor => wide2(isa, call, T::bit_xor),
+            Func::BitNot => plain1(call, T::bit_not),
+            Func::ShiftLeft => plain2(call, T::shift_left),
+            Func::ShiftRight => plain2(call, T::shift_right),
             _ => return false,
         }
     }

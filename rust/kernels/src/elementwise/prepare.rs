@@ -126,15 +126,9 @@ impl Prepared {
 fn cost(instr: &Instr) -> usize {
     match instr.func {
         Func::Pow | Func::PowConst { .. } | Func::Fmod | Func::Remainder | Func::FloorDiv => 40,
-        Func::Exp
-        | Func::Log
-        | Func::Sin
-        | Func::Cos
-        | Func::Tanh
-        | Func::Sigmoid
-        | Func::Erf
-        | Func::Gelu
-        | Func::GeluTanh => 15,
+        Func::Sigmoid | Func::Erf | Func::Gelu | Func::GeluTanh => 15,
+        Func::Elu { .. } | Func::Softplus | Func::Mish => 20,
+        func if func.is_transcendental() => 15,
         Func::Div | Func::Sqrt | Func::Rsqrt | Func::Reciprocal | Func::Cast { .. } => 4,
         _ => 1,
     }

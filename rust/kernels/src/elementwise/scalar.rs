@@ -19,8 +19,21 @@ pub(super) trait Scalar: Number {
     fn floor_(self) -> Self;
     fn ceil_(self) -> Self;
     fn round_(self) -> Self;
+    fn trunc_(self) -> Self;
     /// Saturates; for bounds.
     fn from_bound(x: f64) -> Self;
+}
+
+/// Functions of the bits of integers.
+pub(super) trait Bits: Number {
+    fn bit_and(self, b: Self) -> Self;
+    fn bit_or(self, b: Self) -> Self;
+    fn bit_xor(self, b: Self) -> Self;
+    fn bit_not(self) -> Self;
+    /// 0 where `b` is negative or at least the number of bits.
+    fn shift_left(self, b: Self) -> Self;
+    /// As if by one bit less than there are, for such `b`, of signed numbers.
+    fn shift_right(self, b: Self) -> Self;
 }
 
 /// The larger; NaN where either is.
@@ -143,8 +156,40 @@ macro_rules! integers {
                 self
             }
             #[inline(always)]
+            fn trunc_(self) -> Self {
+                self
+            }
+            #[inline(always)]
             fn from_bound(x: f64) -> Self {
                 x as $t
+            }
+        }
+        impl Bits for $t {
+            #[inline(always)]
+            fn bit_and(self, b: Self) -> Self {
+                self & b
+            }
+            #[inline(always)]
+            fn bit_or(self, b: Self) -> Self {
+                self | b
+            }
+            #[inline(always)]
+            fn bit_xor(self, b: Self) -> Self {
+                self ^ b
+            }
+            #[inline(always)]
+            fn bit_not(self) -> Self {
+                !self
+            }
+            #[inline(always)]
+            fn shift_left(self, b: Self) -> Self {
+                u32::try_from(b).ok().and_then(|b| self.checked_shl(b)).unwrap_or(0)
+            }
+            #[inline(always)]
+            #[allow(unused_comparisons)]
+            fn shift_right(self, b: Self) -> Self {
+                let beyond = if self < 0 { (0 as $t).wrapping_sub(1) } else { 0 };
+                u32::try_from(b).ok().and_then(|b| self.checked_shr(b)).unwrap_or(beyond)
             }
         }
     )*};
@@ -229,6 +274,10 @@ macro_rules! floats {
             #[inline(always)]
             fn round_(self) -> Self {
                 self.round_ties_even()
+            }
+            #[inline(always)]
+            fn trunc_(self) -> Self {
+                self.trunc()
             }
             #[inline(always)]
             fn from_bound(x: f64) -> Self {

@@ -1,10 +1,11 @@
 //! From a function and a dtype to the loop that runs it.
 
 use super::cast::cast;
-use super::generic::{arithmetic, comparison};
+use super::generic::{arithmetic, bits, comparison};
 use super::map::{Call, plain2, wide1, wide2, wide3};
 use super::prepare::register;
 use super::real::double;
+use super::scalar::{Bits, Scalar};
 use super::vector::single;
 use crate::chain::Func;
 use crate::dtype::DType;
@@ -38,7 +39,7 @@ pub(super) unsafe fn step(isa: Isa, func: Func, dtype: DType, call: Call) {
             DType::I32 => integer::<i32>(isa, func, call),
             DType::U64 => integer::<u64>(isa, func, call),
             DType::I64 => integer::<i64>(isa, func, call),
-            DType::F16 | DType::BF16 => false,
+            DType::F16 | DType::BF16 | DType::Stored(_) => false,
         };
         debug_assert!(done, "{func:?} of {dtype} was prepared");
     }
@@ -46,9 +47,13 @@ pub(super) unsafe fn step(isa: Isa, func: Func, dtype: DType, call: Call) {
 
 /// # Safety
 /// As for [`step`].
-unsafe fn integer<T: super::scalar::Scalar>(isa: Isa, func: Func, call: Call) -> bool {
+unsafe fn integer<T: Scalar + Bits>(isa: Isa, func: Func, call: Call) -> bool {
     // SAFETY: the caller's.
-    unsafe { arithmetic::<T>(func, call) || comparison::<T>(isa, func, call) }
+    unsafe {
+        arithmetic::<T>(func, call)
+            || comparison::<T>(isa, func, call)
+            || bits::<T>(isa, func, call)
+    }
 }
 
 /// # Safety

@@ -6,7 +6,7 @@ use super::scalar::Scalar;
 use crate::chain::Func;
 use crate::dtype::DType;
 use crate::isa::Isa;
-use crate::math::{self, double};
+use crate::math::{self, double, hyperbolic, inverse};
 use crate::simd::{Kernel, Simd, dispatch};
 
 trait Unary: Copy {
@@ -143,6 +143,20 @@ unary! {
     Rsqrt |s, x| s.div(s.splat(1.0), s.sqrt(x));
     Exp |s, x| math::exp(s, x);
     Log |s, x| math::log(s, x);
+    Trunc |s, x| s.trunc(x);
+    Expm1 |s, x| hyperbolic::expm1(s, x);
+    Log1p |s, x| hyperbolic::log1p(s, x);
+    Asin |s, x| inverse::asin(s, x);
+    Acos |s, x| inverse::acos(s, x);
+    Atan |s, x| inverse::atan(s, x);
+    Sinh |s, x| hyperbolic::sinh(s, x);
+    Cosh |s, x| hyperbolic::cosh(s, x);
+    Asinh |s, x| hyperbolic::asinh(s, x);
+    Acosh |s, x| hyperbolic::acosh(s, x);
+    Atanh |s, x| hyperbolic::atanh(s, x);
+    Softplus |s, x| hyperbolic::softplus(s, x);
+    Softsign |s, x| s.div(x, s.add(s.splat(1.0), s.abs(x)));
+    Mish |s, x| hyperbolic::mish(s, x);
     Tanh |s, x| math::tanh(s, x);
     Sigmoid |s, x| math::sigmoid(s, x);
     Erf |s, x| math::erf(s, x);
@@ -163,6 +177,16 @@ impl Unary for LeakyRelu {
     #[inline(always)]
     fn apply<S: Simd>(self, s: S, x: S::F) -> S::F {
         s.select(s.lt(x, s.zero()), s.mul(x, s.splat(self.0)), x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Elu([f32; 3]);
+
+impl Unary for Elu {
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, x: S::F) -> S::F {
+        hyperbolic::elu(s, x, self.0)
     }
 }
 
@@ -220,7 +244,37 @@ pub(super) unsafe fn single(isa: Isa, func: Func, call: Call) -> bool {
         Func::LeakyRelu { slope } => dispatch(isa, UnaryLoop(LeakyRelu(slope as f32), call)),
         Func::Clip { lo, hi } => dispatch(isa, UnaryLoop(Clip(lo as f32, hi as f32), call)),
         // SAFETY: the caller's.
-        _ => return unsafe { double_precision(isa, func, call) },
+        _ => return relatives(isa, func, call) || unsafe { double_precision(isa, func, call) },
+    }
+    true
+}
+
+/// Functions made of e^x - 1, ln(1 + x) and the inverse trigonometric ones.
+fn relatives(isa: Isa, func: Func, call: Call) -> bool {
+    match func {
+        Func::Trunc => dispatch(isa, UnaryLoop(Trunc, call)),
+        Func::Expm1 => dispatch(isa, UnaryLoop(Expm1, call)),
+        Func::Log1p => dispatch(isa, UnaryLoop(Log1p, call)),
+        Func::Asin => dispatch(isa, UnaryLoop(Asin, call)),
+        Func::Acos => dispatch(isa, UnaryLoop(Acos, call)),
+        Func::Atan => dispatch(isa, UnaryLoop(Atan, call)),
+        Func::Sinh => dispatch(isa, UnaryLoop(Sinh, call)),
+        Func::Cosh => dispatch(isa, UnaryLoop(Cosh, call)),
+        Func::Asinh => dispatch(isa, UnaryLoop(Asinh, call)),
+        Func::Acosh => dispatch(isa, UnaryLoop(Acosh, call)),
+        Func::Atanh => dispatch(isa, UnaryLoop(Atanh, call)),
+        Func::Softplus => dispatch(isa, UnaryLoop(Softplus, call)),
+        Func::Softsign => dispatch(isa, UnaryLoop(Softsign, call)),
+        Func::Mish => dispatch(isa, UnaryLoop(Mish, call)),
+        Func::Elu {
+            alpha,
+            scale,
+            input_scale,
+        } => {
+            let numbers = [alpha as f32, scale as f32, input_scale as f32];
+            dispatch(isa, UnaryLoop(Elu(numbers), call));
+        }
+        _ => return false,
     }
     true
 }
@@ -235,8 +289,10 @@ unsafe fn double_precision(isa: Isa, func: Func, call: Call) -> bool {
         match func {
             Func::Sin if small_angles(call) => wide1(isa, call, double::sin),
             Func::Cos if small_angles(call) => wide1(isa, call, double::cos),
+            Func::Tan if small_angles(call) => wide1(isa, call, double::tan),
             Func::Sin => plain1(call, double::sin_any),
             Func::Cos => plain1(call, double::cos_any),
+            Func::Tan => plain1(call, double::tan_any),
             Func::Pow => dispatch(isa, PowerLoop(call, None)),
             Func::PowConst { exponent } => power(isa, exponent, call),
             Func::FloorDiv => wide2(isa, call, <f32 as Scalar>::floor_div),

@@ -54,6 +54,15 @@ pub fn cos(x: f32) -> f32 {
     turn(sin, cos, q.wrapping_add(1))
 }
 
+/// Tangent for |x| <= [`LARGE_ANGLE`]: sin / cos, or -cos / sin a quarter turn on.
+#[inline(always)]
+pub fn tan(x: f32) -> f32 {
+    let (sin, cos, q) = quadrant(x);
+    let odd = q & 1 == 1;
+    let ratio = if odd { -cos / sin } else { sin / cos };
+    if x == 0.0 { x } else { ratio as f32 }
+}
+
 /// Sine of any angle; where [`sin`] is good, its value.
 pub fn sin_any(x: f32) -> f32 {
     if x.abs() <= LARGE_ANGLE {
@@ -69,6 +78,15 @@ pub fn cos_any(x: f32) -> f32 {
         cos(x)
     } else {
         f64::from(x).cos() as f32
+    }
+}
+
+/// Tangent of any angle; where [`tan`] is good, its value.
+pub fn tan_any(x: f32) -> f32 {
+    if x.abs() <= LARGE_ANGLE {
+        tan(x)
+    } else {
+        f64::from(x).tan() as f32
     }
 }
 

@@ -3,7 +3,7 @@
 use super::emit::Emit;
 use crate::ir::Attribute;
 use crate::write::elem_type;
-use lamina_core::{Attr, DType, Result};
+use lamina_core::{Attr, DType, Error, Result};
 
 /// Functions that ONNX has under another name.
 const SAME: &[(&str, &str)] = &[
@@ -35,7 +35,23 @@ const SAME: &[(&str, &str)] = &[
     ("log", "Log"),
     ("sin", "Sin"),
     ("cos", "Cos"),
+    ("tan", "Tan"),
+    ("asin", "Asin"),
+    ("acos", "Acos"),
+    ("atan", "Atan"),
+    ("sinh", "Sinh"),
+    ("cosh", "Cosh"),
     ("tanh", "Tanh"),
+    ("asinh", "Asinh"),
+    ("acosh", "Acosh"),
+    ("atanh", "Atanh"),
+    ("softplus", "Softplus"),
+    ("softsign", "Softsign"),
+    ("mish", "Mish"),
+    ("bitwise_and", "BitwiseAnd"),
+    ("bitwise_or", "BitwiseOr"),
+    ("bitwise_xor", "BitwiseXor"),
+    ("bitwise_not", "BitwiseNot"),
     ("sigmoid", "Sigmoid"),
     ("erf", "Erf"),
     ("relu", "Relu"),
@@ -64,6 +80,26 @@ pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
             let slope = e.float("negative_slope")?;
             e.direct("LeakyRelu", &[("alpha", Attribute::Float(slope as f32))]);
         }
+        "elu" => elu(e)?,
+        // (e^x - 1) and ln(1 + x) exist only as the sums they are.
+        "expm1" => {
+            let one = e.scalar(e.dtype(0), 1.0);
+            let power = e.make("Exp", &[x], &[]);
+            e.finish("Sub", &[&power, &one], &[]);
+        }
+        "log1p" => {
+            let one = e.scalar(e.dtype(0), 1.0);
+            let sum = e.make("Add", &[x, &one], &[]);
+            e.finish("Log", &[&sum], &[]);
+        }
+        "trunc" => {
+            let size = e.make("Abs", &[x], &[]);
+            let whole = e.make("Floor", &[&size], &[]);
+            let sign = e.make("Sign", &[x], &[]);
+            e.finish("Mul", &[&sign, &whole], &[]);
+        }
+        "bitwise_left_shift" => shift(e, "LEFT"),
+        "bitwise_right_shift" => shift(e, "RIGHT"),
         "clip" => clip(e, x)?,
         "gelu" => {
             let approximate = e.text("approximate")?;
@@ -84,6 +120,35 @@ pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// ONNX shifts unsigned numbers alone.
+fn shift(e: &mut Emit<'_>, direction: &str) {
+    let direction = Attribute::Str(direction.to_owned());
+    e.direct("BitShift", &[("direction", direction)]);
+}
+
+/// One function here, three operators there.
+fn elu(e: &mut Emit<'_>) -> Result<()> {
+    let (alpha, scale, input_scale) = (
+        e.float("alpha")?,
+        e.float("scale")?,
+        e.float("input_scale")?,
+    );
+    let float = |number: f64| Attribute::Float(number as f32);
+    if scale == 1.0 && input_scale == 1.0 {
+        e.direct("Elu", &[("alpha", float(alpha))]);
+    } else if input_scale == 1.0 {
+        e.direct("Selu", &[("alpha", float(alpha)), ("gamma", float(scale))]);
+    } else if scale == 1.0 && (alpha * input_scale - 1.0).abs() < 1e-12 {
+        e.direct("Celu", &[("alpha", float(alpha))]);
+    } else {
+        return Err(Error::unsupported(format!(
+            "onnx.save: elu of alpha {alpha}, scale {scale} and input_scale {input_scale} has no \
+             ONNX operator; Elu, Selu and Celu do"
+        )));
+    }
+    Ok(())
 }
 
 /// A bound at infinity is none.

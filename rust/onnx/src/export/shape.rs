@@ -2,7 +2,7 @@
 
 use super::emit::Emit;
 use crate::ir::Attribute;
-use lamina_core::{Attr, Error, Result};
+use lamina_core::{Attr, DType, Error, Result};
 
 pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
     match name {
@@ -29,6 +29,32 @@ pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
                 _ => "ScatterElements",
             };
             e.direct(op, &[("axis", Attribute::Int(dim))]);
+        }
+        "scatter_reduce" => {
+            let dim = e.int("dim")?;
+            let reduction = match e.text("reduce")?.as_str() {
+                "prod" => "mul",
+                "amax" => "max",
+                _ => "min",
+            };
+            let reduction = Attribute::Str(reduction.to_owned());
+            e.direct(
+                "ScatterElements",
+                &[("axis", Attribute::Int(dim)), ("reduction", reduction)],
+            );
+        }
+        "cumsum" => {
+            let (exclusive, reverse) = (e.flag("exclusive")?, e.flag("reverse")?);
+            let axis = e.scalar(DType::I64, e.int("dim")? as f64);
+            let x = e.inputs[0].clone();
+            e.finish(
+                "CumSum",
+                &[&x, &axis],
+                &[
+                    ("exclusive", Attribute::Int(i64::from(exclusive))),
+                    ("reverse", Attribute::Int(i64::from(reverse))),
+                ],
+            );
         }
         "resize" => resize(e)?,
         "iota" => iota(e)?,

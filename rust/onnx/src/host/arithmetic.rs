@@ -45,7 +45,7 @@ fn wrapped(dtype: DType, x: i64) -> i64 {
 
 pub(crate) fn cast(x: &Host, dtype: DType) -> Option<Host> {
     let data = match &x.data {
-        _ if dtype == DType::U64 => return None,
+        _ if dtype == DType::U64 || dtype.is_stored() => return None,
         Data::Int(v) if dtype.is_float() => {
             Data::Float(v.iter().map(|&i| rounded(dtype, i as f64)).collect())
         }

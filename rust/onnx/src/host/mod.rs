@@ -86,7 +86,7 @@ impl Host {
             return None;
         }
         let data = match dtype {
-            DType::U64 => return None,
+            DType::U64 | DType::Stored(_) => return None,
             DType::Bool | DType::U8 => Data::Int(bytes.iter().map(|&b| i64::from(b)).collect()),
             DType::I8 => Data::Int(read_as!(bytes, i8, i64::from)),
             DType::U16 => Data::Int(read_as!(bytes, u16, i64::from)),

@@ -2,7 +2,7 @@
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
-use lamina_core::{Attrs, DType};
+use lamina_core::{Attrs, DType, Device};
 
 macro_rules! unary {
     ($op:literal) => {
@@ -35,7 +35,16 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("Log", 1, unary!("log")),
     ("Sin", 7, unary!("sin")),
     ("Cos", 7, unary!("cos")),
+    ("Tan", 7, unary!("tan")),
+    ("Asin", 7, unary!("asin")),
+    ("Acos", 7, unary!("acos")),
+    ("Atan", 7, unary!("atan")),
+    ("Sinh", 9, unary!("sinh")),
+    ("Cosh", 9, unary!("cosh")),
     ("Tanh", 1, unary!("tanh")),
+    ("Asinh", 9, unary!("asinh")),
+    ("Acosh", 9, unary!("acosh")),
+    ("Atanh", 9, unary!("atanh")),
     ("Sigmoid", 1, unary!("sigmoid")),
     ("Erf", 9, unary!("erf")),
     ("Relu", 1, unary!("relu")),
@@ -52,6 +61,11 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("And", 1, binary!("logical_and")),
     ("Or", 1, binary!("logical_or")),
     ("Xor", 1, binary!("logical_xor")),
+    ("BitwiseAnd", 18, binary!("bitwise_and")),
+    ("BitwiseOr", 18, binary!("bitwise_or")),
+    ("BitwiseXor", 18, binary!("bitwise_xor")),
+    ("BitwiseNot", 18, unary!("bitwise_not")),
+    ("BitShift", 11, bit_shift),
     ("Equal", 1, binary!("eq")),
     ("Less", 1, binary!("lt")),
     ("LessOrEqual", 12, binary!("le")),
@@ -63,6 +77,7 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("Sum", 1, |call| variadic(call, "add")),
     ("Mean", 1, mean),
     ("Clip", 1, clip),
+    ("BitCast", 26, bit_cast),
     ("Cast", 6, cast),
     ("CastLike", 15, cast_like),
 ];
@@ -116,6 +131,20 @@ fn pow(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let a = call.cast(&a, exponent)?;
     let y = call.binary("pow", &a, &b)?;
     Ok(vec![call.cast(&y, base)?])
+}
+
+fn bit_shift(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (a, b) = (call.input(0)?, call.input(1)?);
+    let name = match call.text("direction", "")?.as_str() {
+        "LEFT" => "bitwise_left_shift",
+        "RIGHT" => "bitwise_right_shift",
+        other => {
+            return call.wrong(format!(
+                "attribute 'direction' is '{other}', wanted 'LEFT' or 'RIGHT'"
+            ));
+        }
+    };
+    Ok(vec![call.binary(name, &a, &b)?])
 }
 
 fn modulo(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -196,10 +225,7 @@ fn is_inf(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         call.flag("detect_negative", true)?,
     );
     let y = match (up, down) {
-        (true, true) => {
-            let size = call.unary("abs", &x)?;
-            call.with_number("eq", &size, f64::INFINITY)?
-        }
+        (true, true) => call.record_one("isinf", &[&x], Attrs::new())?,
         (true, false) => call.with_number("eq", &x, f64::INFINITY)?,
         (false, true) => call.with_number("eq", &x, f64::NEG_INFINITY)?,
         (false, false) => {
@@ -215,11 +241,35 @@ fn cast(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let Some(to) = call.dtype_attribute("to")? else {
         return call.wrong("attribute 'to' is required and is missing");
     };
-    Ok(vec![call.cast(&x, to)?])
+    cast_to(call, &x, to)
+}
+
+fn bit_cast(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let x = call.input(0)?;
+    let Some(to) = call.dtype_attribute("to")? else {
+        return call.wrong("attribute 'to' is required and is missing");
+    };
+    if to == DType::F64 && call.tracer.device != Device::Cpu {
+        return call.unsupported(format!("float64 does not exist on {}", call.tracer.device));
+    }
+    let attrs = Attrs::new().with("dtype", to);
+    Ok(vec![call.record_one("bitcast", &[&x], attrs)?])
+}
+
+/// Dtypes that are only stored say what becomes of numbers that do not fit.
+fn cast_to(call: &Call<'_, '_>, x: &Value, to: DType) -> Traced<Vec<Value>> {
+    if !to.is_stored() || call.dtype(x)? == to {
+        return Ok(vec![call.cast(x, to)?]);
+    }
+    let attrs = Attrs::new()
+        .with("dtype", to)
+        .with("saturate", call.flag("saturate", true)?)
+        .with("round_mode", call.text("round_mode", "up")?);
+    Ok(vec![call.record_one("cast", &[x], attrs)?])
 }
 
 fn cast_like(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, like) = (call.input(0)?, call.input(1)?);
     let to = call.dtype(&like)?;
-    Ok(vec![call.cast(&x, to)?])
+    cast_to(call, &x, to)
 }

@@ -13,6 +13,7 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("ScatterElements", 11, scatter_elements),
     ("ScatterND", 11, scatter_nd),
     ("Compress", 9, compress),
+    ("ReverseSequence", 10, reverse_sequence),
 ];
 
 fn gather(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -53,6 +54,30 @@ fn compress(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         &Host::ints(&[kept.len()], kept).into(),
         axis,
     )?])
+}
+
+/// The first elements along the time axis in reverse, of each batch element as many as it says.
+fn reverse_sequence(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, lengths) = (call.input(0)?, call.input(1)?);
+    let shape = call.shape(&x)?;
+    let time = call.axis(call.int_or("time_axis", 0)?, shape.len())?;
+    let batch = call.axis(call.int_or("batch_axis", 1)?, shape.len())?;
+    if time == batch || call.shape(&lengths)? != [shape[batch]] {
+        return call.wrong(format!(
+            "lengths of shape {:?} for batch axis {batch} and time axis {time} of {shape:?}",
+            call.shape(&lengths)?
+        ));
+    }
+    let mut beside = vec![1; shape.len()];
+    beside[batch] = shape[batch];
+    let lengths = call.reshape(&call.cast(&lengths, DType::I64)?, &beside)?;
+    let places = super::select::places(call, shape[time], shape.len(), time)?;
+    let mirrored = call.sub(&call.with_number("sub", &lengths, 1.0)?, &places)?;
+    let within = call.binary("lt", &places, &lengths)?;
+    let index = call.select(&within, &mirrored, &places)?;
+    let index = call.expand(&index, &shape)?;
+    let attrs = Attrs::new().with("dim", time);
+    Ok(vec![call.record_one("gather", &[&x, &index], attrs)?])
 }
 
 /// Index tuples along the last axis of `indices` as flat positions in the
@@ -109,27 +134,41 @@ fn gather_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     Ok(vec![call.take(&x, &at, 0)?])
 }
 
-fn reduction(call: &Call<'_, '_>) -> Traced<bool> {
-    match call.text("reduction", "none")?.as_str() {
-        "none" => Ok(false),
-        "add" => Ok(true),
-        other => call.unsupported(format!(
-            "scatter with reduction '{other}'; 'none' and 'add' exist"
-        )),
-    }
+/// The op of a scatter and what it makes of two elements for one place.
+fn reduction(call: &Call<'_, '_>) -> Traced<Option<&'static str>> {
+    Ok(match call.text("reduction", "none")?.as_str() {
+        "none" => None,
+        "add" => Some("sum"),
+        "mul" => Some("prod"),
+        "max" => Some("amax"),
+        "min" => Some("amin"),
+        other => {
+            return call.wrong(format!(
+                "attribute 'reduction' is '{other}', wanted 'none', 'add', 'mul', 'max' or 'min'"
+            ));
+        }
+    })
 }
 
-/// `updates` at `indices` along `axis`: added, or in place of what was there.
-fn scatter(call: &Call<'_, '_>, inputs: [&Value; 3], axis: usize, add: bool) -> Traced<Value> {
-    let op = if add { "scatter_add" } else { "scatter" };
-    call.record_one(op, &inputs, Attrs::new().with("dim", axis))
+/// `updates` at `indices` along `axis`: reduced with, or in place of what was there.
+fn scatter(
+    call: &Call<'_, '_>,
+    inputs: [&Value; 3],
+    axis: usize,
+    reduce: Option<&str>,
+) -> Traced<Value> {
+    let attrs = Attrs::new().with("dim", axis);
+    match reduce {
+        None => call.record_one("scatter", &inputs, attrs),
+        Some(reduce) => call.record_one("scatter_reduce", &inputs, attrs.with("reduce", reduce)),
+    }
 }
 
 fn scatter_elements(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let axis = call.axis(call.int_or("axis", 0)?, call.rank(&x)?)?;
-    let add = reduction(call)?;
-    Ok(vec![scatter(call, [&x, &indices, &updates], axis, add)?])
+    let reduce = reduction(call)?;
+    Ok(vec![scatter(call, [&x, &indices, &updates], axis, reduce)?])
 }
 
 /// Rows of the flattened leading axes: (positions, rest) scattered along 0.
@@ -137,7 +176,7 @@ fn scatter_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, indices, updates) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let (shape, index_shape) = (call.shape(&x)?, call.shape(&indices)?);
     let k = depth(call, &shape, &index_shape, 0)?;
-    let add = reduction(call)?;
+    let reduce = reduction(call)?;
     let rows: usize = shape[..k].iter().product();
     let width: usize = shape[k..].iter().product();
     let count: usize = index_shape[..index_shape.len() - 1].iter().product();
@@ -145,6 +184,6 @@ fn scatter_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let at = call.expand(&call.reshape(&at, &[count, 1])?, &[count, width])?;
     let flat = call.reshape(&x, &[rows, width])?;
     let updates = call.reshape(&updates, &[count, width])?;
-    let y = scatter(call, [&flat, &at, &updates], 0, add)?;
+    let y = scatter(call, [&flat, &at, &updates], 0, reduce)?;
     Ok(vec![call.reshape(&y, &shape)?])
 }

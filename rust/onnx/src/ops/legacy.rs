@@ -95,7 +95,7 @@ fn scaled_tanh(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
 fn parametric_softplus(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
     let bent = call.with_number("mul", &x, call.float_or("beta", 1.0)?)?;
-    let y = super::activation::softplus_of(call, &bent)?;
+    let y = call.unary("softplus", &bent)?;
     Ok(vec![call.with_number(
         "mul",
         &y,

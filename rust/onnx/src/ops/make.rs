@@ -11,6 +11,11 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("ConstantOfShape", 9, constant_of_shape),
     ("Range", 11, range),
     ("EyeLike", 9, eye_like),
+    ("HannWindow", 17, |call| window(call, [0.5, 0.5, 0.0])),
+    ("HammingWindow", 17, |call| {
+        window(call, [25.0 / 46.0, 21.0 / 46.0, 0.0])
+    }),
+    ("BlackmanWindow", 17, |call| window(call, [0.42, 0.5, 0.08])),
     ("Shape", 1, shape),
     ("Size", 1, size),
 ];
@@ -64,7 +69,7 @@ fn constant(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
 }
 
 /// Sizes from a file or an input, checked.
-fn sizes(call: &Call<'_, '_>, dims: &[i64]) -> Traced<Vec<usize>> {
+pub(super) fn sizes(call: &Call<'_, '_>, dims: &[i64]) -> Traced<Vec<usize>> {
     let shape: Option<Vec<usize>> = dims.iter().map(|&n| usize::try_from(n).ok()).collect();
     match shape {
         Some(shape) => {
@@ -134,7 +139,7 @@ fn range(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
 }
 
 /// A host tensor of any size as a value.
-fn made(call: &Call<'_, '_>, host: &Host) -> Traced<Vec<Value>> {
+pub(super) fn made(call: &Call<'_, '_>, host: &Host) -> Traced<Vec<Value>> {
     if host.len() <= MAX_ELEMENTS {
         return Ok(vec![host.clone().into()]);
     }
@@ -173,6 +178,34 @@ fn eye_like(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
             data,
         },
     )
+}
+
+/// a - b cos t + c cos 2t, t once around the circle; its last point is the first again, or else
+/// left out.
+fn window(call: &mut Call<'_, '_>, [a, b, c]: [f64; 3]) -> Traced<Vec<Value>> {
+    let size = call.known_int(0)?;
+    let n = sizes(call, &[size])?[0];
+    let dtype = call
+        .dtype_attribute("output_datatype")?
+        .unwrap_or(DType::F32);
+    let around = if call.flag("periodic", true)? {
+        n
+    } else {
+        n.max(2) - 1
+    };
+    let value = |i: usize| {
+        let t = std::f64::consts::TAU * i as f64 / around as f64;
+        a - b * t.cos() + c * (2.0 * t).cos()
+    };
+    let host = Host {
+        dtype: DType::F64,
+        shape: vec![n],
+        data: Data::Float((0..n).map(value).collect()),
+    };
+    match crate::host::cast(&host, dtype) {
+        Some(host) => made(call, &host),
+        None => call.unsupported(format!("a window of {dtype}")),
+    }
 }
 
 fn shape(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {

@@ -5,16 +5,21 @@ mod control;
 mod convolution;
 mod elementwise;
 mod gather;
+mod grid;
+mod language;
 mod legacy;
+mod loss;
 mod make;
 mod move_;
 mod normalize;
 mod pool;
 mod product;
+mod random;
 mod reduce;
 mod resize;
 mod select;
 mod shape;
+mod training;
 
 pub(crate) use make::constant_value;
 
@@ -33,7 +38,7 @@ pub(crate) struct Entry {
     /// The first operator set in which it means what its handler does.
     pub(crate) since: i64,
     pub(crate) handler: Handler,
-    /// Its result's shape depends on the values of its inputs.
+    /// Its result's shape depends on the values of its inputs, or it differs from run to run.
     pub(crate) eager: bool,
 }
 
@@ -46,30 +51,45 @@ const FAMILIES: &[Family] = &[
     convolution::FAMILY,
     elementwise::FAMILY,
     gather::FAMILY,
+    grid::FAMILY,
+    language::FAMILY,
     legacy::FAMILY,
+    loss::FAMILY,
     make::FAMILY,
     move_::FAMILY,
     normalize::FAMILY,
     pool::FAMILY,
     product::FAMILY,
+    random::FAMILY,
     reduce::FAMILY,
     resize::FAMILY,
     select::FAMILY,
     shape::FAMILY,
 ];
 
-/// Operators whose result's shape depends on data.
-const EAGER: &[&str] = &["NonMaxSuppression", "NonZero"];
+/// Operators whose result's shape depends on data, or which differ from run to run.
+const EAGER: &[&str] = &[
+    "Bernoulli",
+    "Dropout",
+    "NonMaxSuppression",
+    "NonZero",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+];
 
 static TABLE: LazyLock<HashMap<&'static str, Entry>> = LazyLock::new(|| {
     FAMILIES
         .iter()
-        .flat_map(|family| family.iter())
-        .map(|&(name, since, handler)| {
+        .map(|&family| ("", family))
+        .chain([(training::DOMAIN, training::FAMILY)])
+        .flat_map(|(domain, family)| family.iter().map(move |line| (domain, line)))
+        .map(|(domain, &(name, since, handler))| {
             (
                 name,
                 Entry {
-                    domain: "",
+                    domain,
                     name,
                     since,
                     handler,

@@ -1,4 +1,4 @@
-//! Normalisation, softmax and dropout at inference.
+//! Normalisation and softmax.
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
@@ -16,7 +16,6 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("Softmax", 1, |call| soft(call, "softmax")),
     ("LogSoftmax", 1, |call| soft(call, "log_softmax")),
     ("Hardmax", 1, hardmax),
-    ("Dropout", 1, dropout),
 ];
 
 /// A vector along axis 1 of a tensor of `rank` axes.
@@ -322,44 +321,4 @@ fn hardmax(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         let places = super::select::places(call, shape[axis], shape.len(), axis)?;
         call.cast(&call.binary("eq", &first, &places)?, call.dtype(x)?)
     })
-}
-
-fn dropout(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
-    let x = call.input(0)?;
-    if call.version() >= 12
-        && let Some(mode) = call.optional(2)
-    {
-        if mode.host().is_none() {
-            return call.unsupported("dropout whose training mode is an input of the model");
-        }
-        if call.known(2)?.as_ints() != Some(&[1]) {
-            return inference(call, x);
-        }
-        let ratio = if call.has(1) {
-            call.known(1)?.to_floats().first().copied().unwrap_or(0.5)
-        } else {
-            0.5
-        };
-        if ratio != 0.0 {
-            return call.unsupported("dropout in training mode");
-        }
-    }
-    inference(call, x)
-}
-
-/// The data as it is, and a mask that keeps everything.
-fn inference(call: &Call<'_, '_>, x: Value) -> Traced<Vec<Value>> {
-    // The mask has the data's dtype in the first versions.
-    let dtype = if call.version() < 10 {
-        call.dtype(&x)?
-    } else {
-        DType::Bool
-    };
-    let shape = call.shape(&x)?;
-    let mask = if call.wants(1) {
-        call.full(dtype, &shape, 1.0)?
-    } else {
-        x.clone()
-    };
-    Ok(vec![x, mask])
 }

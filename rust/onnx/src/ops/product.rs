@@ -2,12 +2,24 @@
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
+use lamina_core::Attrs;
 
-pub(super) const FAMILY: &[(&str, i64, Handler)] = &[("MatMul", 1, matmul), ("Gemm", 1, gemm)];
+pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
+    ("MatMul", 1, matmul),
+    ("Gemm", 1, gemm),
+    ("Einsum", 12, einsum),
+];
 
 fn matmul(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (a, b) = (call.input(0)?, call.input(1)?);
     Ok(vec![call.matmul(&a, &b)?])
+}
+
+fn einsum(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let inputs = call.all_inputs()?;
+    let attrs = Attrs::new().with("equation", call.text("equation", "")?);
+    let refs: Vec<&Value> = inputs.iter().collect();
+    Ok(vec![call.record_one("einsum", &refs, attrs)?])
 }
 
 /// alpha A' B' + beta C, with C broadcast.

@@ -1,8 +1,8 @@
 //! Reductions and running sums.
 
 use super::Handler;
-use crate::host::{Data, Host};
-use crate::trace::{Call, Traced, Value, upload};
+use crate::host::Host;
+use crate::trace::{Call, Traced, Value};
 use lamina_core::{Attrs, DType};
 
 pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
@@ -26,7 +26,8 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("ReduceLogSumExp", 1, log_sum_exp),
     ("ArgMax", 1, |call| arg(call, "argmax")),
     ("ArgMin", 1, |call| arg(call, "argmin")),
-    ("CumSum", 11, running_sum),
+    ("CumSum", 11, |call| running(call, "cumsum")),
+    ("CumProd", 26, |call| running(call, "cumprod")),
 ];
 
 type Map<'f> = &'f dyn Fn(&Call<'_, '_>, &Value) -> Traced<Value>;
@@ -121,35 +122,20 @@ fn extreme(call: &mut Call<'_, '_>, op: &str) -> Traced<Vec<Value>> {
     reduce(call, op, &same)
 }
 
-/// m + ln sum e^(x - m), m the maximum where that is finite.
 fn log_sum_exp(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
-    call.unary("exp", &x)?;
-    let keep = call.flag("keepdims", true)?;
-    let Some(axes) = axes(call, &x)? else {
-        return Ok(vec![x]);
+    let attrs = |axes: &[usize], keep: bool| {
+        let axes: Vec<i64> = axes.iter().map(|&a| a as i64).collect();
+        Attrs::new().with("dim", axes).with("keepdim", keep)
     };
-    let shape = call.shape(&x)?;
-    if shape.contains(&0) {
-        // The logarithm of an empty sum.
-        let sum = call.reduce("sum", &x, &axes, keep)?;
-        return Ok(vec![call.unary("log", &sum)?]);
-    }
-    let top = call.reduce("max", &x, &axes, true)?;
-    let finite = call.with_number("lt", &call.unary("abs", &top)?, f64::INFINITY)?;
-    let top = call.select(&finite, &top, &call.number(&top, 0.0)?)?;
-    let sum = call.reduce(
-        "sum",
-        &call.unary("exp", &call.sub(&x, &top)?)?,
-        &axes,
-        true,
-    )?;
-    let y = call.add(&call.unary("log", &sum)?, &top)?;
-    let kept: Vec<usize> = (0..shape.len())
-        .filter(|i| !axes.contains(i))
-        .map(|i| shape[i])
-        .collect();
-    Ok(vec![if keep { y } else { call.reshape(&y, &kept)? }])
+    // Before the axes are asked for: whether the dtype is there shows at load.
+    let all: Vec<usize> = (0..call.rank(&x)?).collect();
+    call.record_one("logsumexp", &[&x], attrs(&all, true))?;
+    let keep = call.flag("keepdims", true)?;
+    Ok(vec![match axes(call, &x)? {
+        Some(axes) => call.record_one("logsumexp", &[&x], attrs(&axes, keep))?,
+        None => x,
+    }])
 }
 
 fn arg(call: &mut Call<'_, '_>, op: &str) -> Traced<Vec<Value>> {
@@ -167,42 +153,22 @@ fn arg(call: &mut Call<'_, '_>, op: &str) -> Traced<Vec<Value>> {
     Ok(vec![call.sub(&last, &mirrored)?])
 }
 
-/// A product with a triangle of ones.
-fn running_sum(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+/// Running sums or products, in the dtype of x itself.
+fn running(call: &mut Call<'_, '_>, op: &str) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
-    let axis = call.known_int(1)?;
-    let shape = call.shape(&x)?;
-    let axis = call.axis(axis, shape.len())?;
-    let (n, dtype) = (shape[axis], call.dtype(&x)?);
-    if n > 4096 {
-        return call.unsupported(format!("a running sum over {n} elements; at most 4096"));
-    }
+    let dtype = call.dtype(&x)?;
     let (exclusive, reverse) = (call.flag("exclusive", false)?, call.flag("reverse", false)?);
-    let counts = |from: usize, to: usize| {
-        let (from, to) = if reverse { (to, from) } else { (from, to) };
-        from < to || (from == to && !exclusive)
+    let attrs = |dim: usize| {
+        Attrs::new()
+            .with("dim", dim)
+            .with("exclusive", exclusive)
+            .with("reverse", reverse)
     };
-    let on = (0..n * n).map(|i| counts(i / n, i % n));
-    let data = if dtype.is_float() {
-        Data::Float(on.map(|b| f64::from(u8::from(b))).collect())
-    } else {
-        Data::Int(on.map(i64::from).collect())
-    };
-    let host = Host {
-        dtype,
-        shape: vec![n, n],
-        data,
-    };
-    let triangle: Value = upload(dtype, &host.shape, &host.to_bytes(), call.tracer.device)?.into();
-    let mut order: Vec<usize> = (0..shape.len()).filter(|&i| i != axis).collect();
-    order.push(axis);
-    let rows: usize = order[..order.len() - 1].iter().map(|&i| shape[i]).product();
-    let moved: Vec<usize> = order.iter().map(|&i| shape[i]).collect();
-    let flat = call.reshape(&call.transpose(&x, &order)?, &[rows, n])?;
-    let sums = call.reshape(&call.matmul(&flat, &triangle)?, &moved)?;
-    let mut back = vec![0; order.len()];
-    for (to, &from) in order.iter().enumerate() {
-        back[from] = to;
-    }
-    Ok(vec![call.transpose(&sums, &back)?])
+    let rank = call.rank(&x)?;
+    // Before the axis is asked for: whether the dtype is there shows at load.
+    call.record_one(op, &[&x], attrs(rank.saturating_sub(1)))?;
+    let axis = call.known_int(1)?;
+    let axis = call.axis(axis, rank)?;
+    let y = call.record_one(op, &[&x], attrs(axis))?;
+    Ok(vec![call.cast(&y, dtype)?])
 }

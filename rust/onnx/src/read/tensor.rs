@@ -5,7 +5,7 @@ use crate::ir::Constant;
 use crate::proto::tensor_proto::{DataLocation, DataType};
 use crate::proto::{SparseTensorProto, TensorProto};
 use bytes::Bytes;
-use lamina_core::{DType, Error, Result};
+use lamina_core::{DType, Error, Result, Stored};
 
 /// What a file may hold but nothing here can; the words say what.
 pub(crate) type Available<T> = std::result::Result<T, String>;
@@ -26,6 +26,16 @@ pub(crate) fn dtype(elem_type: i32) -> Available<DType> {
         Ok(DataType::Bfloat16) => DType::BF16,
         Ok(DataType::Float) => DType::F32,
         Ok(DataType::Double) => DType::F64,
+        Ok(DataType::Float8e4m3fn) => DType::Stored(Stored::F8E4M3FN),
+        Ok(DataType::Float8e4m3fnuz) => DType::Stored(Stored::F8E4M3FNUZ),
+        Ok(DataType::Float8e5m2) => DType::Stored(Stored::F8E5M2),
+        Ok(DataType::Float8e5m2fnuz) => DType::Stored(Stored::F8E5M2FNUZ),
+        Ok(DataType::Float8e8m0) => DType::Stored(Stored::F8E8M0),
+        Ok(DataType::Float4e2m1) => DType::Stored(Stored::F4E2M1),
+        Ok(DataType::Uint4) => DType::Stored(Stored::U4),
+        Ok(DataType::Int4) => DType::Stored(Stored::I4),
+        Ok(DataType::Uint2) => DType::Stored(Stored::U2),
+        Ok(DataType::Int2) => DType::Stored(Stored::I2),
         Ok(DataType::Undefined) => return Err("an undefined element type".into()),
         Ok(other) => {
             return Err(format!(
@@ -95,6 +105,7 @@ fn typed_data(proto: &TensorProto, dtype: DType, len: usize) -> Result<Bytes> {
         DType::U32 | DType::U64 => proto.uint64_data.len(),
         _ => proto.int32_data.len(),
     };
+    let len = packed_len(len, dtype);
     if count != len {
         return Err(wanted(len, count, "elements", &proto.dims, dtype));
     }
@@ -115,9 +126,35 @@ fn typed_data(proto: &TensorProto, dtype: DType, len: usize) -> Result<Bytes> {
         // Half floats are stored as the bits of a 16-bit integer.
         DType::U16 | DType::F16 | DType::BF16 => narrow(ints, dtype, u16::to_le_bytes)?,
         DType::I16 => narrow(ints, dtype, i16::to_le_bytes)?,
-        DType::U8 | DType::Bool => narrow(ints, dtype, u8::to_le_bytes)?,
+        DType::U8 | DType::Bool | DType::Stored(_) => narrow(ints, dtype, u8::to_le_bytes)?,
         DType::I8 => narrow(ints, dtype, i8::to_le_bytes)?,
     })
+}
+
+/// How many of a byte's numbers a file packs in one.
+fn per_byte(dtype: DType) -> usize {
+    match dtype {
+        DType::Stored(stored) => 8 / stored.bits() as usize,
+        _ => 1,
+    }
+}
+
+fn packed_len(len: usize, dtype: DType) -> usize {
+    len.div_ceil(per_byte(dtype))
+}
+
+/// A byte for each number; the first lies in the lowest bits.
+fn unpacked(bytes: Bytes, len: usize, dtype: DType) -> Result<Bytes> {
+    let per = per_byte(dtype);
+    if per == 1 {
+        return Ok(bytes);
+    }
+    lamina_core::memory::check_budget(len)?;
+    let (bits, mask) = (8 / per, (1u16 << (8 / per)) - 1);
+    let all = bytes
+        .iter()
+        .flat_map(|&byte| (0..per).map(move |i| (u16::from(byte) >> (i * bits) & mask) as u8));
+    Ok(all.take(len).collect::<Vec<u8>>().into())
 }
 
 fn typed_is_empty(proto: &TensorProto) -> bool {
@@ -141,7 +178,7 @@ pub(super) fn read(context: &Context, proto: &TensorProto) -> Result<Available<C
     if proto.segment.is_some() {
         return Ok(Err("data in segments".into()));
     }
-    let expected = len * dtype.size();
+    let expected = packed_len(len * dtype.size(), dtype);
     let bytes = if proto.data_location() == DataLocation::External {
         external::load(context, &proto.external_data, expected)?
     } else if let Some(raw) = &proto.raw_data {
@@ -156,6 +193,7 @@ pub(super) fn read(context: &Context, proto: &TensorProto) -> Result<Available<C
         lamina_core::memory::check_budget(expected)?;
         typed_data(proto, dtype, len)?
     };
+    let bytes = unpacked(bytes, len, dtype)?;
     // Kernels rely on 0 and 1.
     let odd = dtype == DType::Bool && bytes.iter().any(|&b| b > 1);
     let bytes = if odd {

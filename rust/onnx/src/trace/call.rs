@@ -202,6 +202,16 @@ impl<'c, 't> Call<'c, 't> {
         }
     }
 
+    /// Attribute 'seed', which is an int or a float: its bits.
+    pub(crate) fn seed(&self) -> Traced<Option<u64>> {
+        match self.attribute("seed") {
+            None => Ok(None),
+            Some(Attribute::Int(v)) => Ok(Some(*v as u64)),
+            Some(Attribute::Float(v)) => Ok(Some(u64::from(v.to_bits()))),
+            Some(other) => Ok(self.mistyped("seed", other, "a number")?),
+        }
+    }
+
     pub(crate) fn ints(&self, name: &str) -> Traced<Option<Vec<i64>>> {
         match self.attribute(name) {
             None => Ok(None),

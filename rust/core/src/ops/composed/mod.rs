@@ -4,9 +4,11 @@
 pub mod activation;
 pub mod batch_norm;
 pub mod data_dependent;
+pub mod einsum;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;
+pub mod reduce;
 pub mod shape;
 
 use super::{elementwise as e, matmul, views};

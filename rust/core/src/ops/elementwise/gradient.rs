@@ -23,14 +23,33 @@ pub(super) fn reads(func: Func) -> Gradient {
         | Func::Gelu
         | Func::GeluTanh
         | Func::LeakyRelu { .. }
+        | Func::Elu { .. }
+        | Func::Softplus
+        | Func::Softsign
+        | Func::Mish
+        | Func::Log1p
+        | Func::Asin
+        | Func::Acos
+        | Func::Atan
+        | Func::Sinh
+        | Func::Cosh
+        | Func::Asinh
+        | Func::Acosh
+        | Func::Atanh
         | Func::Clip { .. }
         | Func::PowConst { .. } => (&[0], NONE),
         Func::Reciprocal | Func::Sqrt | Func::Exp | Func::Tanh | Func::Sigmoid | Func::Relu => {
             (NONE, &[0])
         }
-        Func::Rsqrt => (NONE, &[0]),
+        Func::Rsqrt | Func::Expm1 | Func::Tan => (NONE, &[0]),
         Func::Where => (&[0], NONE),
-        Func::FloorDiv | Func::Sign | Func::Floor | Func::Ceil | Func::Round => {
+        Func::BitAnd
+        | Func::BitOr
+        | Func::BitXor
+        | Func::BitNot
+        | Func::ShiftLeft
+        | Func::ShiftRight => return Gradient::None("its result is of integers"),
+        Func::FloorDiv | Func::Sign | Func::Floor | Func::Ceil | Func::Round | Func::Trunc => {
             return Gradient::None("its result is constant between jumps");
         }
         _ => return Gradient::None("its result is boolean"),
@@ -130,8 +149,60 @@ fn unary(func: Func, g: &Tensor, x: &Tensor, y: &Tensor) -> Result<Tensor> {
         Func::PowConst { exponent } => {
             r::mul(&r::mul(g, &n(exponent))?, &r::pow_const(x, exponent - 1.0)?)
         }
-        other => Err(crate::op::no_gradient(&Elementwise { func: other })),
+        other => match circular(other, g, x, y)? {
+            Some(gradient) => Ok(gradient),
+            None => Err(crate::op::no_gradient(&Elementwise { func: other })),
+        },
     }
+}
+
+/// Of e^x - 1, ln(1 + x), functions of the circle and the hyperbola, and what is
+/// made of them.
+fn circular(func: Func, g: &Tensor, x: &Tensor, y: &Tensor) -> Result<Option<Tensor>> {
+    let n = |number: f64| r::number_like(g, number);
+    let square = |x: &Tensor| r::unary(Func::Square, x);
+    let inverse_root = |x: &Tensor| r::unary(Func::Rsqrt, x);
+    let less_square = |x: &Tensor| r::sub(&n(1.0), &square(x)?);
+    let slope = match func {
+        Func::Expm1 => r::add(y, &n(1.0))?,
+        Func::Log1p => r::unary(Func::Reciprocal, &r::add(x, &n(1.0))?)?,
+        Func::Tan => r::add(&square(y)?, &n(1.0))?,
+        Func::Asin => inverse_root(&less_square(x)?)?,
+        Func::Acos => r::neg(&inverse_root(&less_square(x)?)?)?,
+        Func::Atan => r::unary(Func::Reciprocal, &r::add(&square(x)?, &n(1.0))?)?,
+        Func::Sinh => r::unary(Func::Cosh, x)?,
+        Func::Cosh => r::unary(Func::Sinh, x)?,
+        Func::Asinh => inverse_root(&r::add(&square(x)?, &n(1.0))?)?,
+        // 1 / sqrt((x - 1) (x + 1))
+        Func::Acosh => inverse_root(&r::mul(&r::sub(x, &n(1.0))?, &r::add(x, &n(1.0))?)?)?,
+        Func::Atanh => r::unary(Func::Reciprocal, &less_square(x)?)?,
+        Func::Softplus => r::unary(Func::Sigmoid, x)?,
+        Func::Softsign => {
+            let below = r::add(&r::unary(Func::Abs, x)?, &n(1.0))?;
+            r::unary(Func::Reciprocal, &square(&below)?)?
+        }
+        // t + x sigmoid(x) (1 - t^2), t = tanh(ln(1 + e^x))
+        Func::Mish => {
+            let t = r::unary(Func::Tanh, &r::unary(Func::Softplus, x)?)?;
+            let bend = r::mul(&r::mul(x, &r::unary(Func::Sigmoid, x)?)?, &less_square(&t)?)?;
+            r::add(&t, &bend)?
+        }
+        // scale alpha input_scale e^(input_scale x) below 0; no exponential of x > 0 is taken,
+        // where it may overflow.
+        Func::Elu {
+            alpha,
+            scale,
+            input_scale,
+        } => {
+            let negative = r::compare(Func::Lt, x, &n(0.0))?;
+            let low = r::select(&negative, x, &n(0.0))?;
+            let e = r::unary(Func::Exp, &r::mul(&low, &n(input_scale))?)?;
+            let bent = r::mul(&e, &n(alpha * scale * input_scale))?;
+            r::select(&negative, &bent, &n(scale))?
+        }
+        _ => return Ok(None),
+    };
+    r::mul(g, &slope).map(Some)
 }
 
 fn binary(

@@ -42,26 +42,48 @@ pub const fn name_of(func: Func) -> &'static str {
         Func::Or => "logical_or",
         Func::Xor => "logical_xor",
         Func::Not => "logical_not",
+        Func::BitAnd => "bitwise_and",
+        Func::BitOr => "bitwise_or",
+        Func::BitXor => "bitwise_xor",
+        Func::BitNot => "bitwise_not",
+        Func::ShiftLeft => "bitwise_left_shift",
+        Func::ShiftRight => "bitwise_right_shift",
         Func::Neg => "neg",
         Func::Abs => "abs",
         Func::Sign => "sign",
         Func::Floor => "floor",
         Func::Ceil => "ceil",
         Func::Round => "round",
+        Func::Trunc => "trunc",
         Func::Reciprocal => "reciprocal",
         Func::Square => "square",
         Func::Sqrt => "sqrt",
         Func::Rsqrt => "rsqrt",
         Func::Exp => "exp",
+        Func::Expm1 => "expm1",
         Func::Log => "log",
+        Func::Log1p => "log1p",
         Func::Sin => "sin",
         Func::Cos => "cos",
+        Func::Tan => "tan",
+        Func::Asin => "asin",
+        Func::Acos => "acos",
+        Func::Atan => "atan",
+        Func::Sinh => "sinh",
+        Func::Cosh => "cosh",
         Func::Tanh => "tanh",
+        Func::Asinh => "asinh",
+        Func::Acosh => "acosh",
+        Func::Atanh => "atanh",
         Func::Sigmoid => "sigmoid",
         Func::Erf => "erf",
         Func::Gelu | Func::GeluTanh => "gelu",
         Func::Relu => "relu",
         Func::LeakyRelu { .. } => "leaky_relu",
+        Func::Elu { .. } => "elu",
+        Func::Softplus => "softplus",
+        Func::Softsign => "softsign",
+        Func::Mish => "mish",
         Func::Clip { .. } => "clip",
         Func::PowConst { .. } => "pow_const",
         Func::Where => "where",
@@ -73,8 +95,17 @@ pub const fn name_of(func: Func) -> &'static str {
 /// What a function takes as it is; other dtypes are cast before (see
 /// `record`) or refused.
 pub(super) fn takes(func: Func, dtype: DType) -> bool {
+    if dtype.is_stored() {
+        return func == Func::Where;
+    }
     match func {
         Func::And | Func::Or | Func::Xor | Func::Not => dtype == DType::Bool,
+        Func::BitAnd
+        | Func::BitOr
+        | Func::BitXor
+        | Func::BitNot
+        | Func::ShiftLeft
+        | Func::ShiftRight => dtype.is_int(),
         Func::Cast { .. } | Func::Where | Func::Eq | Func::Ne => true,
         Func::Lt | Func::Le | Func::Gt | Func::Ge | Func::Maximum | Func::Minimum => true,
         Func::Add | Func::Mul => dtype != DType::Bool,
@@ -104,6 +135,14 @@ impl Op for Elementwise {
             Func::Gelu => Attrs::new().with("approximate", "none"),
             Func::GeluTanh => Attrs::new().with("approximate", "tanh"),
             Func::LeakyRelu { slope } => Attrs::new().with("negative_slope", slope),
+            Func::Elu {
+                alpha,
+                scale,
+                input_scale,
+            } => Attrs::new()
+                .with("alpha", alpha)
+                .with("scale", scale)
+                .with("input_scale", input_scale),
             Func::Clip { lo, hi } => Attrs::new().with("min", lo).with("max", hi),
             Func::PowConst { exponent } => Attrs::new().with("exponent", exponent),
             Func::Cast { to } => Attrs::new().with("dtype", Attr::DType(to)),

@@ -3,9 +3,11 @@
 use super::{Elementwise, takes};
 use crate::node::record_one;
 use crate::op::OpRef;
+use crate::ops::stored;
 use crate::promote::promote;
-use crate::{DType, Result, Tensor};
+use crate::{DType, Error, Result, Tensor};
 use lamina_kernels::Func;
+use lamina_kernels::stored::Round;
 use parking_lot::RwLock;
 
 /// Ops without parameters are made once.
@@ -29,6 +31,12 @@ pub fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
     }
     if let Some(number) = plain_scalar(x) {
         return Ok(Tensor::scalar(dtype, number));
+    }
+    if x.dtype().is_stored() {
+        return cast(&stored::decode(x)?, dtype);
+    }
+    if let DType::Stored(to) = dtype {
+        return stored::encode(x, to, true, Round::Up);
     }
     record_one(&op_ref(Func::Cast { to: dtype }), std::slice::from_ref(x))
 }
@@ -58,7 +66,13 @@ pub fn unary(func: Func, x: &Tensor) -> Result<Tensor> {
         x.clone()
     } else if func == Func::Not {
         cast(x, DType::Bool)?
-    } else if x.dtype() == DType::Bool && takes(func, DType::U8) {
+    } else if func == Func::BitNot {
+        // Of bool it is the logical one.
+        return match x.dtype() {
+            DType::Bool => unary(Func::Not, x),
+            _ => Elementwise { func }.refuse(x),
+        };
+    } else if x.dtype().is_stored() || (x.dtype() == DType::Bool && takes(func, DType::U8)) {
         return super::Elementwise { func }.refuse(x);
     } else {
         cast(x, float_of(x.dtype()))?
@@ -73,7 +87,14 @@ pub(super) fn binary_same(func: Func, a: &Tensor, b: &Tensor) -> Result<Tensor> 
 
 /// Any two operands: promoted by NumPy's rules.
 pub fn binary(func: Func, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    refuse_stored(super::name_of(func), a, b)?;
     let mut dtype = promote(a.dtype(), b.dtype());
+    let func = match func {
+        Func::BitAnd if dtype == DType::Bool => Func::And,
+        Func::BitOr if dtype == DType::Bool => Func::Or,
+        Func::BitXor if dtype == DType::Bool => Func::Xor,
+        other => other,
+    };
     match func {
         Func::And | Func::Or | Func::Xor => dtype = DType::Bool,
         // True division: integers give floats.
@@ -85,6 +106,7 @@ pub fn binary(func: Func, a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 /// Integer division that truncates, as C and ONNX have it.
 pub fn div_trunc(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    refuse_stored("div", a, b)?;
     let dtype = promote(a.dtype(), b.dtype());
     let (a, b) = (cast(a, dtype)?, cast(b, dtype)?);
     if dtype.is_float() {
@@ -97,11 +119,25 @@ pub fn div_trunc(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     binary_same(Func::Div, &a, &b)
 }
 
+/// Nothing is computed in a stored dtype.
+fn refuse_stored(name: &str, a: &Tensor, b: &Tensor) -> Result<()> {
+    match [a, b].into_iter().find(|t| t.dtype().is_stored()) {
+        None => Ok(()),
+        Some(t) => Err(Error::unsupported(format!(
+            "{name}: is not defined for {}; cast it first",
+            t.dtype()
+        ))),
+    }
+}
+
 pub fn compare(func: Func, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     binary(func, a, b)
 }
 
 pub fn select(condition: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.dtype() != b.dtype() {
+        refuse_stored("where", a, b)?;
+    }
     let dtype = promote(a.dtype(), b.dtype());
     record_one(
         &op_ref(Func::Where),

@@ -22,6 +22,12 @@ pub fn not_on_gpu(func: Func, dtypes: &[DType]) -> Option<String> {
         | Func::Neg
         | Func::Abs => true,
         Func::Maximum | Func::Minimum => true,
+        Func::BitAnd
+        | Func::BitOr
+        | Func::BitXor
+        | Func::BitNot
+        | Func::ShiftLeft
+        | Func::ShiftRight => true,
         other => other.is_comparison(),
     };
     (wide && !known).then(|| format!("{} of 64-bit integers has no WGSL", super::name_of(func)))
@@ -101,7 +107,7 @@ const fn register(dtype: DType) -> &'static str {
     match dtype {
         DType::F32 | DType::F16 | DType::BF16 | DType::F64 => "f32",
         DType::I32 | DType::I16 | DType::I8 => "i32",
-        DType::U32 | DType::U16 | DType::U8 => "u32",
+        DType::U32 | DType::U16 | DType::U8 | DType::Stored(_) => "u32",
         DType::I64 | DType::U64 => "vec2<u32>",
         DType::Bool => "bool",
     }
@@ -131,6 +137,9 @@ fn operator(func: Func) -> &'static str {
         Func::Lt => "<",
         Func::Le => "<=",
         Func::Gt => ">",
+        Func::BitAnd => "&",
+        Func::BitOr => "|",
+        Func::BitXor => "^",
         _ => ">=",
     }
 }
@@ -156,6 +165,17 @@ fn float(instr: &Instr, a: &str, b: &str) -> String {
         Func::Floor => format!("floor({a})"),
         Func::Ceil => format!("ceil({a})"),
         Func::Round => format!("round({a})"),
+        Func::Trunc => format!("trunc({a})"),
+        Func::Elu {
+            alpha,
+            scale,
+            input_scale,
+        } => format!(
+            "lam_elu({a}, {}, {}, {})",
+            n(alpha),
+            n(scale),
+            n(input_scale)
+        ),
         Func::Reciprocal => format!("lam_div(1.0, {a})"),
         Func::Square => format!("({a} * {a})"),
         Func::Sqrt => format!("lam_sqrt({a})"),
@@ -184,6 +204,9 @@ fn integer(instr: &Instr, a: &str, b: &str) -> String {
         Func::Minimum => format!("min({a}, {b})"),
         Func::Neg if signed => format!("(-{a})"),
         Func::Neg => format!("(0u - {a})"),
+        Func::BitNot => format!("(~{a})"),
+        Func::ShiftLeft => format!("lam_shl_{kind}({a}, {b})"),
+        Func::ShiftRight => format!("lam_shr_{kind}({a}, {b})"),
         Func::Abs => format!("abs({a})"),
         Func::Sign if signed => format!("sign({a})"),
         Func::Sign => format!("min({a}, 1u)"),
@@ -221,6 +244,10 @@ fn wide(instr: &Instr, a: &str, b: &str) -> String {
         Func::Sub => format!("lam_i64_sub({a}, {b})"),
         Func::Mul => format!("lam_i64_mul({a}, {b})"),
         Func::Neg => format!("lam_i64_sub(vec2<u32>(0u, 0u), {a})"),
+        Func::BitAnd | Func::BitOr | Func::BitXor => format!("({a} {} {b})", operator(instr.func)),
+        Func::BitNot => format!("(~{a})"),
+        Func::ShiftLeft => format!("lam_u64_shl({a}, {b})"),
+        Func::ShiftRight => format!("lam_{kind}_shr({a}, {b})"),
         Func::Abs if kind == "i64" => {
             format!("select({a}, lam_i64_sub(vec2<u32>(0u, 0u), {a}), ({a}.y >> 31u) == 1u)")
         }

@@ -1,15 +1,10 @@
 //! Elementwise functions.
 
 use super::{Builder, NoParams, sample};
-use crate::ops::composed::activation::{gelu, hardswish, silu};
 use crate::ops::elementwise::{self as e, cast};
-use crate::ops::inputs;
-use crate::{DType, Error, Result, Tensor, params};
+use crate::ops::{bitcast, inputs, stored};
+use crate::{DType, Error, params};
 use lamina_kernels::Func;
-
-params! {
-    pub struct Slope { negative_slope: f64 = 0.01 }
-}
 
 params! {
     pub struct Bounds { min: Option<f64> = None, max: Option<f64> = None }
@@ -24,10 +19,9 @@ params! {
 }
 
 params! {
-    pub struct To { dtype: DType }
+    /// The last two are for dtypes that are only stored.
+    pub struct To { dtype: DType, saturate: bool = true, round_mode: String = "up".to_owned() }
 }
-
-type Plain = fn(&str, &[Tensor]) -> Result<Tensor>;
 
 pub(super) fn entries(b: &mut Builder) {
     const BINARY: &[Func] = &[
@@ -48,24 +42,45 @@ pub(super) fn entries(b: &mut Builder) {
         Func::And,
         Func::Or,
         Func::Xor,
+        Func::BitAnd,
+        Func::BitOr,
+        Func::BitXor,
+        Func::ShiftLeft,
+        Func::ShiftRight,
     ];
     const UNARY: &[Func] = &[
         Func::Not,
+        Func::BitNot,
         Func::Neg,
         Func::Abs,
         Func::Sign,
         Func::Floor,
         Func::Ceil,
         Func::Round,
+        Func::Trunc,
         Func::Reciprocal,
         Func::Square,
         Func::Sqrt,
         Func::Rsqrt,
         Func::Exp,
+        Func::Expm1,
         Func::Log,
+        Func::Log1p,
         Func::Sin,
         Func::Cos,
+        Func::Tan,
+        Func::Asin,
+        Func::Acos,
+        Func::Atan,
+        Func::Sinh,
+        Func::Cosh,
         Func::Tanh,
+        Func::Asinh,
+        Func::Acosh,
+        Func::Atanh,
+        Func::Softplus,
+        Func::Softsign,
+        Func::Mish,
         Func::Sigmoid,
         Func::Erf,
         Func::Relu,
@@ -119,20 +134,6 @@ pub(super) fn entries(b: &mut Builder) {
             )?])
         },
     );
-    b.composed("leaky_relu", sample(&[&[4]]), |name, xs, attrs| {
-        let [x] = inputs(name, xs)?;
-        let slope = Slope::from_attrs(name, attrs)?.negative_slope;
-        Ok(vec![e::unary(Func::LeakyRelu { slope }, &x)?])
-    });
-    b.composed("gelu", sample(&[&[4]]), |name, xs, attrs| {
-        Ok(vec![gelu(name, xs, attrs)?])
-    });
-    for (name, record) in [("silu", silu as Plain), ("hardswish", hardswish)] {
-        b.composed(name, sample(&[&[4]]), move |name, xs, attrs| {
-            NoParams::from_attrs(name, attrs)?;
-            Ok(vec![record(name, xs)?])
-        });
-    }
     b.composed(
         "clip",
         sample(&[&[4]]).with("min", 0.0),
@@ -156,11 +157,29 @@ pub(super) fn entries(b: &mut Builder) {
         },
     );
     b.composed(
+        "bitcast",
+        sample(&[&[4]])
+            .typed(0, DType::F32)
+            .with("dtype", DType::I32),
+        |name, xs, attrs| {
+            let [x] = inputs(name, xs)?;
+            let form = bitcast::Bitcast::from_attrs(name, attrs)?;
+            Ok(vec![bitcast::bitcast(&x, form)?])
+        },
+    );
+    b.composed(
         "cast",
         sample(&[&[4]]).with("dtype", DType::F32),
         |name, xs, attrs| {
             let [x] = inputs(name, xs)?;
-            Ok(vec![cast(&x, To::from_attrs(name, attrs)?.dtype)?])
+            let form = To::from_attrs(name, attrs)?;
+            let round = stored::round_of(name, &form.round_mode)?;
+            Ok(vec![match form.dtype {
+                DType::Stored(to) if x.dtype() != form.dtype => {
+                    stored::encode(&x, to, form.saturate, round)?
+                }
+                dtype => cast(&x, dtype)?,
+            }])
         },
     );
 }

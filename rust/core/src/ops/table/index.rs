@@ -9,6 +9,10 @@ params! {
     pub struct Dim { dim: i64 = 0 }
 }
 
+params! {
+    pub struct Reduced { dim: i64 = 0, reduce: String = "sum".to_owned() }
+}
+
 type Read = fn(&Tensor, &Tensor, i64) -> Result<Tensor>;
 type Write = fn(&Tensor, &Tensor, &Tensor, i64) -> Result<Tensor>;
 
@@ -41,6 +45,18 @@ pub(super) fn entries(b: &mut Builder) {
             Ok(vec![write(&x, &index, &source, dim)?])
         });
     }
+    b.composed(
+        "scatter_reduce",
+        sample(&[&[3, 4], &[2, 4], &[2, 4]])
+            .typed(1, DType::I64)
+            .with("reduce", "amax"),
+        |name, xs, attrs| {
+            let [x, index, source] = inputs(name, xs)?;
+            let form = Reduced::from_attrs(name, attrs)?;
+            let y = g::scatter_reduce(&x, &index, &source, form.dim, &form.reduce)?;
+            Ok(vec![y])
+        },
+    );
     b.composed(
         "embedding",
         sample(&[&[2], &[3, 4]]).typed(0, DType::I64),

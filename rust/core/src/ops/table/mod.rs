@@ -1,5 +1,6 @@
 //! The names under which ops are recorded; a room for each family.
 
+mod activation;
 mod elementwise;
 mod index;
 mod make;
@@ -20,6 +21,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 const ROOMS: &[fn(&mut Builder)] = &[
+    activation::entries,
     elementwise::entries,
     index::entries,
     make::entries,

@@ -2,7 +2,7 @@
 
 use super::{Builder, NoParams, sample};
 use crate::ops::composed::data_dependent::{Nms, nms, nonzero};
-use crate::ops::{argmax, cumsum, inputs, sort};
+use crate::ops::{argmax, cumulative, inputs, sort};
 
 pub(super) fn entries(b: &mut Builder) {
     let x = || sample(&[&[2, 5]]);
@@ -21,13 +21,13 @@ pub(super) fn entries(b: &mut Builder) {
         let [x] = inputs(name, xs)?;
         sort::topk(&x, &sort::Topk::from_attrs(name, attrs)?)
     });
-    b.composed("cumsum", x().with("dim", 1i64), |name, xs, attrs| {
-        let [x] = inputs(name, xs)?;
-        Ok(vec![cumsum::cumsum(
-            &x,
-            cumsum::Cumsum::from_attrs(name, attrs)?,
-        )?])
-    });
+    for name in ["cumsum", "cumprod"] {
+        b.composed(name, x().with("dim", 1i64), |name, xs, attrs| {
+            let [x] = inputs(name, xs)?;
+            let form = cumulative::Running::from_attrs(name, attrs)?;
+            Ok(vec![cumulative::cumulative(name, &x, form)?])
+        });
+    }
     b.composed("nms", super::Sample::default(), |name, xs, attrs| {
         Ok(vec![nms(xs, &Nms::from_attrs(name, attrs)?)?])
     });

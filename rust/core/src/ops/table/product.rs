@@ -24,6 +24,10 @@ fn two_or_three<'a>(
 }
 
 pub(super) fn entries(b: &mut Builder) {
+    let products = sample(&[&[2, 3], &[3, 4]]).with("equation", "ij,jk->ik");
+    b.composed("einsum", products, |name, xs, attrs| {
+        Ok(vec![crate::ops::composed::einsum::einsum(name, xs, attrs)?])
+    });
     b.composed("matmul", sample(&[&[4, 8], &[8, 4]]), |name, xs, attrs| {
         NoParams::from_attrs(name, attrs)?;
         let [a, b] = inputs(name, xs)?;

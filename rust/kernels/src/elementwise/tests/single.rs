@@ -23,7 +23,51 @@ fn sign(x: f64) -> f64 {
     }
 }
 
-const UNARY: [Case1; 27] = [
+const ELU: Func = Func::Elu {
+    alpha: 1.5,
+    scale: 1.25,
+    input_scale: 0.5,
+};
+
+fn elu(x: f64) -> f64 {
+    1.25 * if x < 0.0 { 1.5 * (0.5 * x).exp_m1() } else { x }
+}
+
+fn softplus(x: f64) -> f64 {
+    if x.is_nan() {
+        return x;
+    }
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// The standard library's loses digits near 0.
+fn asinh(x: f64) -> f64 {
+    let a = x.abs();
+    if a > 1e150 {
+        return (a.ln() + std::f64::consts::LN_2).copysign(x);
+    }
+    (a + a * a / (1.0 + (a * a + 1.0).sqrt()))
+        .ln_1p()
+        .copysign(x)
+}
+
+fn acosh(x: f64) -> f64 {
+    if x < 1.0 {
+        return f64::NAN;
+    }
+    if x > 1e150 {
+        return x.ln() + std::f64::consts::LN_2;
+    }
+    let t = x - 1.0;
+    (t + (t * (t + 2.0)).sqrt()).ln_1p()
+}
+
+fn atanh(x: f64) -> f64 {
+    let a = x.abs();
+    (0.5 * (2.0 * a / (1.0 - a)).ln_1p()).copysign(x)
+}
+
+const UNARY: [Case1; 43] = [
     (Func::Neg, |x| -x, 0.0),
     (Func::Abs, f64::abs, 0.0),
     (Func::Sign, sign, 0.0),
@@ -38,6 +82,22 @@ const UNARY: [Case1; 27] = [
     (Func::Log, f64::ln, 2.0),
     (Func::Sin, f64::sin, 0.6),
     (Func::Cos, f64::cos, 0.6),
+    (Func::Trunc, f64::trunc, 0.0),
+    (Func::Expm1, f64::exp_m1, 3.0),
+    (Func::Log1p, f64::ln_1p, 3.0),
+    (Func::Tan, f64::tan, 0.6),
+    (Func::Asin, f64::asin, 3.0),
+    (Func::Acos, f64::acos, 3.0),
+    (Func::Atan, f64::atan, 3.0),
+    (Func::Sinh, f64::sinh, 4.0),
+    (Func::Cosh, f64::cosh, 3.0),
+    (Func::Asinh, asinh, 4.0),
+    (Func::Acosh, acosh, 4.0),
+    (Func::Atanh, atanh, 4.0),
+    (Func::Softplus, softplus, 4.0),
+    (Func::Softsign, |x| x / (1.0 + x.abs()), 1.5),
+    (Func::Mish, |x| x * softplus(x).tanh(), 5.0),
+    (ELU, elu, 4.0),
     (Func::Tanh, f64::tanh, 2.0),
     (Func::Sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 2.5),
     (Func::Erf, double::erf, 2.0),

@@ -1,18 +1,25 @@
-//! Running sums along an axis.
+//! Running sums and products along an axis.
 
 use super::elementwise::cast;
 use crate::call::{CpuCall, GpuCall};
 use crate::layout::resolve_axis;
 use crate::node::record_one;
 use crate::op::{
-    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
+    Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, no_gradient,
+    want_dtype,
 };
 use crate::{Attrs, DType, Result, Tensor, params};
 use lamina_kernels::Number;
 
 params! {
     /// `exclusive` leaves out the element itself, `reverse` runs from the end.
-    pub struct Cumsum { dim: i64, exclusive: bool = false, reverse: bool = false }
+    pub struct Running { dim: i64, exclusive: bool = false, reverse: bool = false }
+}
+
+#[derive(Clone, Debug)]
+pub struct Cumulative {
+    form: Running,
+    product: bool,
 }
 
 const DTYPES: &[DType] = &[
@@ -24,34 +31,44 @@ const DTYPES: &[DType] = &[
     DType::U64,
 ];
 
-impl Cumsum {
+impl Cumulative {
     fn run<T: Number>(&self, call: &CpuCall<'_>) -> Result<()> {
         let shape = call.shape(0);
-        let axis = resolve_axis("cumsum", self.dim, shape.len())?;
+        let axis = resolve_axis(self.name(), self.form.dim, shape.len())?;
         let dims = super::around(shape, axis);
         let (x, out) = (call.slice::<T>(0)?, call.out::<T>(0)?);
-        lamina_kernels::sort::cumsum(x, dims, self.exclusive, self.reverse, out);
+        let (exclusive, reverse) = (self.form.exclusive, self.form.reverse);
+        if self.product {
+            lamina_kernels::cumulative::cumprod(x, dims, exclusive, reverse, out);
+        } else {
+            lamina_kernels::cumulative::cumsum(x, dims, exclusive, reverse, out);
+        }
         Ok(())
     }
 }
 
-impl Op for Cumsum {
+impl Op for Cumulative {
     fn name(&self) -> &str {
-        "cumsum"
+        if self.product { "cumprod" } else { "cumsum" }
     }
 
     fn params(&self) -> Attrs {
-        self.to_attrs()
+        self.form.to_attrs()
     }
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let [x] = arity(self, inputs)?;
-        want_dtype("cumsum", "x", x.dtype, DTYPES)?;
-        resolve_axis("cumsum", self.dim, x.shape.len())?;
+        want_dtype(self.name(), "x", x.dtype, DTYPES)?;
+        resolve_axis(self.name(), self.form.dim, x.shape.len())?;
         Ok(vec![x])
     }
 
     fn gradient(&self) -> Gradient {
+        if self.product {
+            return Gradient::None(
+                "a running product over numbers that may be 0; exp(cumsum(log(x))) has one where x > 0",
+            );
+        }
         Gradient::Vjp {
             inputs: &[],
             outputs: &[],
@@ -60,10 +77,11 @@ impl Op for Cumsum {
 
     /// x[i] is in the sums from i on: they run the other way.
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
-        let back = Cumsum {
-            reverse: !self.reverse,
-            ..self.clone()
-        };
+        if self.product {
+            return Err(no_gradient(self));
+        }
+        let mut back = self.clone();
+        back.form.reverse = !self.form.reverse;
         Ok(vec![Some(record_one(&OpRef::new(back), &[vjp.grad(0)?])?)])
     }
 
@@ -92,9 +110,14 @@ impl Op for Cumsum {
 
     fn gpu(&self, call: &GpuCall<'_>) -> Result<Lowered> {
         let x = &call.inputs[0];
-        let axis = resolve_axis("cumsum", self.dim, x.shape.len())?;
-        let (exclusive, reverse) = (self.exclusive, self.reverse);
-        let kernels = lamina_gpu::kernels::cumsum(x, axis, exclusive, reverse, call.caps)?;
+        let axis = resolve_axis(self.name(), self.form.dim, x.shape.len())?;
+        let (exclusive, reverse) = (self.form.exclusive, self.form.reverse);
+        let lower = if self.product {
+            lamina_gpu::kernels::cumprod
+        } else {
+            lamina_gpu::kernels::cumsum
+        };
+        let kernels = lower(x, axis, exclusive, reverse, call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 
@@ -103,13 +126,15 @@ impl Op for Cumsum {
     }
 }
 
-/// Halves are summed in float32; bools and narrow integers give int64, as
-/// sums do.
-pub fn cumsum(x: &Tensor, form: Cumsum) -> Result<Tensor> {
+/// `cumsum` or `cumprod`.  Halves are computed in float32; bools and narrow
+/// integers give int64, as sums do.
+pub fn cumulative(name: &str, x: &Tensor, form: Running) -> Result<Tensor> {
     let (wide, result) = match x.dtype() {
         d @ (DType::F16 | DType::BF16) => (DType::F32, d),
         d if d.is_float() || d == DType::U64 => (d, d),
         _ => (DType::I64, DType::I64),
     };
-    cast(&record_one(&OpRef::new(form), &[cast(x, wide)?])?, result)
+    let product = name == "cumprod";
+    let op = OpRef::new(Cumulative { form, product });
+    cast(&record_one(&op, &[cast(x, wide)?])?, result)
 }
