@@ -19,7 +19,7 @@ pub fn attention(graph: &mut Graph) {
     let (readers, makers, wanted) = (graph.readers(), graph.makers(), graph.is_output());
     let mut gone = vec![false; graph.nodes.len()];
     let mut made: Vec<Option<Found>> = graph.nodes.iter().map(|_| None).collect();
-    for at in 0..graph.nodes.len() {
+    for (at, slot) in made.iter_mut().enumerate() {
         let alone = |id: Id, reader: usize| !wanted[id] && readers[id] == [reader];
         let [weights, value] = graph.nodes[at].inputs[..] else {
             continue;
@@ -34,8 +34,8 @@ pub fn attention(graph: &mut Graph) {
         let Some(product) = makers[scores].filter(|_| alone(scores, softmax)) else {
             continue;
         };
-        made[at] = found(graph, [product, softmax, at]);
-        if made[at].is_some() {
+        *slot = found(graph, [product, softmax, at]);
+        if slot.is_some() {
             gone[product] = true;
             gone[softmax] = true;
         }
@@ -134,10 +134,11 @@ fn scores(graph: &Graph, product: &Node) -> Option<(Attention, Vec<Id>)> {
         op::<Matmul>(product)?;
     }
     if let Some(mut tail) = Beginning::of(product) {
-        if scale.1.is_none() && mask.is_none() {
-            if let Some(over) = tail.take(Func::Div, |id| graph.meta(id).len() == 1) {
-                scale = (Scale::Over, Some(over));
-            }
+        if scale.1.is_none()
+            && mask.is_none()
+            && let Some(over) = tail.take(Func::Div, |id| graph.meta(id).len() == 1)
+        {
+            scale = (Scale::Over, Some(over));
         }
         mask = mask.or_else(|| tail.take(Func::Add, |_| true));
         if tail.rest(Vec::new()).1.is_some() {
