@@ -380,6 +380,7 @@ __all__ = [
     "set_default_device",
     "set_grad_enabled",
     "set_num_threads",
+    "set_thread_limit",
     "tensor",
     "version",
 ]

@@ -18,6 +18,7 @@ _LAYERS = {
     ),
     "batch_norm2d": ("BatchNorm2d",),
     "conv2d": ("Conv2d",),
+    "conv_transpose2d": ("ConvTranspose2d",),
     "dropout": ("Dropout",),
     "embedding": ("Embedding",),
     "flatten": ("Flatten",),

@@ -273,9 +273,9 @@ def test_transposed_convolutions_stay_in_blocks(kernel: int, stride: int, paddin
     grown = ops.conv_transpose2d(hidden, lamina.tensor(turned), lamina.tensor(bias), **form)
     y = ops.conv2d(ops.leaky_relu(grown, 0.1), lamina.tensor(last))
     steps = lamina.explain(y).steps
-    turned = next(step for step in steps if step.op == "conv2d_backward_input")
-    assert "bias=True" in turned.params
-    assert "slope=0.1" in turned.params
+    kernel_step = next(step for step in steps if step.op == "conv2d_backward_input")
+    assert "bias=True" in kernel_step.params
+    assert "slope=0.1" in kernel_step.params
     # The bias, a value for each channel, and the result.
     assert [step.op for step in steps].count("reorder") == 2
 

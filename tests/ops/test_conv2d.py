@@ -88,3 +88,58 @@ def test_gradients_in_float64():
         lambda *t: ops.conv2d(*t, stride=2, padding=1, groups=2),
         [normal(2, 4, 5, 5), normal(6, 2, 3, 3, seed=1), normal(6, seed=2)],
     )
+
+
+TRANSPOSED = [
+    ((2, 6, 5, 4), (6, 4, 3, 3), {}),
+    ((2, 6, 5, 4), (6, 4, 4, 4), {"stride": 2, "padding": 1}),
+    ((1, 6, 5, 4), (6, 4, 3, 2), {"stride": (2, 3), "padding": (1, 0), "output_padding": (1, 2)}),
+    ((2, 6, 5, 4), (6, 2, 3, 3), {"stride": 2, "groups": 2, "output_padding": 1}),
+    ((1, 3, 6, 6), (3, 5, 3, 3), {"dilation": 2, "padding": 2, "stride": 3}),
+    ((2, 32, 9, 7), (32, 48, 2, 2), {"stride": 2}),
+]
+
+
+@pytest.mark.parametrize(("x", "w", "form"), TRANSPOSED, ids=str)
+def test_conv_transpose2d(device, x, w, form):
+    """The gradient of a convolution to its input, and that one's gradient is the convolution."""
+    more = oracle.pair(form.get("output_padding", 0))
+    back = {k: v for k, v in form.items() if k != "output_padding"}
+    bias = normal(w[1] * form.get("groups", 1), seed=2)
+
+    def size(axis):
+        stride, padding, dilation = (
+            oracle.pair(form.get(k, d))[axis] for k, d in (("stride", 1), ("padding", 0), ("dilation", 1))
+        )
+        return (x[axis + 2] - 1) * stride - 2 * padding + dilation * (w[axis + 2] - 1) + 1 + more[axis]
+
+    def wanted(x, w, b):
+        like = np.zeros((x.shape[0], len(b), size(0), size(1)))
+        return oracle.conv2d_vjp(x, like, w, **back)[0] + b[:, None, None]
+
+    def gradients(gy, x, w, b):
+        return (
+            oracle.conv2d(gy, w, **back),
+            oracle.conv2d_vjp(x, gy, w, **back)[1],
+            gy.sum(axis=(0, 2, 3)),
+        )
+
+    compare(
+        lambda x, w, b: ops.conv_transpose2d(x, w, b, **form),
+        [normal(*x), normal(*w, seed=1), bias],
+        device,
+        wanted,
+        gradients,
+    )
+
+
+def test_conv_transpose2d_says_what_is_wrong():
+    x = ops.zeros((1, 2, 3, 3))
+    with pytest.raises(lamina.ShapeError, match="x has 2 channels, weight takes 3"):
+        ops.conv_transpose2d(x, ops.zeros((3, 2, 3, 3)))
+    with pytest.raises(lamina.ArgumentError, match="must be smaller than the stride or dilation"):
+        ops.conv_transpose2d(x, ops.zeros((2, 2, 3, 3)), output_padding=1)
+    with pytest.raises(lamina.ShapeError, match="leaves nothing of axis 2"):
+        ops.conv_transpose2d(x, ops.zeros((2, 2, 3, 3)), padding=3)
+    with pytest.raises(lamina.ArgumentError, match="groups=3 must divide"):
+        lamina.nn.ConvTranspose2d(4, 6, 3, groups=3)

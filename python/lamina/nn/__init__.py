@@ -18,6 +18,7 @@ from lamina.nn.activation import (
 )
 from lamina.nn.batch_norm2d import BatchNorm2d
 from lamina.nn.conv2d import Conv2d
+from lamina.nn.conv_transpose2d import ConvTranspose2d
 from lamina.nn.dropout import Dropout
 from lamina.nn.embedding import Embedding
 from lamina.nn.flatten import Flatten
@@ -36,6 +37,7 @@ __all__ = [
     "BatchNorm2d",
     "Buffer",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",

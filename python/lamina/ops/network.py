@@ -149,6 +149,57 @@ def conv2d(
     )
 
 
+def conv_transpose2d(
+    x: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+) -> Tensor:
+    """Two-dimensional transposed convolution: what `conv2d` sends back to its input.
+
+    out[n, o, y * stride - pad + i * dilation, ...] is bias[o] + the sum over c, y, x of
+    weight[c, o, i, j] * x[n, c, y, x].
+
+    Args:
+        x: (batch, in_channels, height, width).
+        weight: (in_channels, out_channels / groups, kernel_height, kernel_width).
+        bias: (out_channels,) or None.
+        stride: Distance between the places of neighbours, one number or (vertical, horizontal).
+        padding: What is cut off the borders: a number, (vertical, horizontal) or
+            ((top, bottom), (left, right)).
+        output_padding: Rows and columns more at the end, fewer than the stride or the dilation.
+        groups: Channels are split into so many independent convolutions.
+        dilation: Distance between taps.
+
+    Returns:
+        (batch, out_channels, out_height, out_width), where
+        out = (size - 1) * stride - pads + dilation * (kernel - 1) + 1 + output_padding.
+
+    Raises:
+        ShapeError: Channels do not fit, or the padding leaves nothing.
+        ArgumentError: The output padding is too large.
+
+    Example:
+        >>> x = lamina.tensor([[[[1.0, 2.0]]]])
+        >>> ops.conv_transpose2d(x, lamina.tensor([[[[1.0, 10.0]]]]), stride=2).tolist()
+        [[[[1.0, 10.0, 2.0, 20.0]]]]
+    """
+    inputs = [x, weight] if bias is None else [x, weight, bias]
+    return one(
+        "conv_transpose2d",
+        *inputs,
+        stride=pair(stride),
+        padding=_padding(padding),
+        output_padding=pair(output_padding),
+        dilation=pair(dilation),
+        groups=groups,
+    )
+
+
 def max_pool2d(
     x: TensorLike,
     kernel_size: Pair,
