@@ -12,7 +12,7 @@ from pathlib import Path
 
 import lamina
 from lamina import Tensor, nn, ops
-from lamina.ops.network import Padding
+from lamina.ops._window import Padding
 
 RELU = 2.0**0.5  # He et al. (2015): a rectifier halves the mean square, the weights before it double it
 NORM = 1.19**-0.5  # E[weight^2] E[1 / running_var] of the batch norms drawn below is 1.19

@@ -6,7 +6,7 @@ from lamina._lamina import ArgumentError, DType, Tensor
 from lamina.nn.init import kaiming_uniform
 from lamina.nn.module import Module, Parameter
 from lamina.ops import conv_transpose2d
-from lamina.ops.network import Padding, Pair, pair
+from lamina.ops._window import Padding, Pair, pair
 
 
 class ConvTranspose2d(Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lamina._lamina import ArgumentError, Tensor
 from lamina.nn.module import Module
 from lamina.ops import avg_pool2d, global_avg_pool2d, global_max_pool2d, max_pool2d
-from lamina.ops.network import Padding, Pair
+from lamina.ops._window import Padding, Pair
 
 
 class MaxPool2d(Module):

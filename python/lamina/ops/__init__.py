@@ -25,6 +25,18 @@ from lamina.ops.activation import (
     softsign,
     threshold,
 )
+from lamina.ops.arithmetic import (
+    add,
+    div,
+    floor_div,
+    fmod,
+    maximum,
+    minimum,
+    mul,
+    pow,
+    remainder,
+    sub,
+)
 from lamina.ops.bits import (
     bitwise_and,
     bitwise_left_shift,
@@ -33,43 +45,43 @@ from lamina.ops.bits import (
     bitwise_right_shift,
     bitwise_xor,
 )
-from lamina.ops.elementwise import (
-    abs,
-    add,
+from lamina.ops.cast import (
     bitcast,
     cast,
-    ceil,
-    clip,
-    cos,
-    div,
+)
+from lamina.ops.comparison import (
     eq,
-    erf,
-    exp,
-    floor,
-    floor_div,
-    fmod,
     ge,
     gt,
     isfinite,
     isinf,
     isnan,
     le,
-    leaky_relu,
-    log,
     logical_and,
     logical_not,
     logical_or,
     logical_xor,
     lt,
-    maximum,
-    minimum,
-    mul,
     ne,
+    where,
+)
+from lamina.ops.conv2d import (
+    conv2d,
+    conv_transpose2d,
+)
+from lamina.ops.elementwise import (
+    abs,
+    ceil,
+    clip,
+    cos,
+    erf,
+    exp,
+    floor,
+    leaky_relu,
+    log,
     neg,
-    pow,
     reciprocal,
     relu,
-    remainder,
     round,
     rsqrt,
     sigmoid,
@@ -77,10 +89,8 @@ from lamina.ops.elementwise import (
     sin,
     sqrt,
     square,
-    sub,
     tanh,
     trunc,
-    where,
 )
 from lamina.ops.indexing import (
     embedding,
@@ -97,21 +107,21 @@ from lamina.ops.indexing import (
 from lamina.ops.loss import cross_entropy, mse_loss
 from lamina.ops.make import arange, full, normal, ones, uniform, zeros
 from lamina.ops.network import (
-    avg_pool2d,
     batch_norm,
-    conv2d,
-    conv_transpose2d,
     dropout,
     einsum,
-    global_avg_pool2d,
-    global_max_pool2d,
     layer_norm,
     linear,
     matmul,
-    max_pool2d,
     resize,
 )
 from lamina.ops.nms import nms
+from lamina.ops.pool2d import (
+    avg_pool2d,
+    global_avg_pool2d,
+    global_max_pool2d,
+    max_pool2d,
+)
 from lamina.ops.reduce import (
     argmax,
     argmin,
