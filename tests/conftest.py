@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Read as lamina is imported: values and plans must not depend on what a clock says.
+os.environ["LAMINA_TUNE"] = "off"
+
 import lamina
 
 HERE = Path(__file__).resolve().parent

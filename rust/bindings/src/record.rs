@@ -263,6 +263,7 @@ pub fn check_environment() -> PyResult<()> {
     run(|| {
         pool::from_env().map_err(Error::argument)?;
         isa::Isa::from_env().map_err(Error::argument)?;
+        lamina_core::tune::budget()?;
         Ok(())
     })
 }

@@ -3,22 +3,37 @@
 use std::fs;
 use std::io::{Error, ErrorKind, Result, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes `bytes` under a temporary name beside `path`, then renames it: a
 /// reader never sees half a file, and a failed write leaves nothing behind.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes, true)
+}
+
+/// As [`write`], for what can be made again: it does not wait for the disk, so
+/// that a machine that stops may leave an empty file.
+pub fn write_volatile(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, bytes, false)
+}
+
+fn replace(path: &Path, bytes: &[u8], wait: bool) -> Result<()> {
+    static WRITES: AtomicU64 = AtomicU64::new(0);
     let name = path
         .file_name()
         .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "it names no file"))?;
     let temporary = path.with_file_name(format!(
-        ".{}.{}.part",
+        ".{}.{}.{}.part",
         name.to_string_lossy(),
-        std::process::id()
+        std::process::id(),
+        WRITES.fetch_add(1, Ordering::Relaxed)
     ));
     let write = || {
         let mut file = fs::File::create(&temporary)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        if wait {
+            file.sync_all()?;
+        }
         fs::rename(&temporary, path)
     };
     write().inspect_err(|_| {

@@ -27,6 +27,7 @@ pub mod random;
 pub mod scalar;
 mod status;
 mod tensor;
+pub mod tune;
 mod value;
 
 pub use attrs::{Attr, Attrs};

@@ -53,6 +53,47 @@ impl Machine {
     }
 }
 
+/// The processor, as far as it says, with the cache sizes by which kernels cut
+/// their work; in one line.
+pub fn processor() -> String {
+    let [l2, last] = [cache::l2(), cache::last()].map(|bytes| bytes >> 10);
+    let name = named();
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("{name}, {l2} + {last} KiB of cache")
+}
+
+/// Vendor's name and the number of the model.
+#[cfg(target_arch = "x86_64")]
+fn named() -> String {
+    use std::arch::x86_64::__cpuid;
+    const LAST_EXTENDED: u32 = 0x8000_0000;
+    const BRAND: std::ops::RangeInclusive<u32> = 0x8000_0002..=0x8000_0004;
+    let model = __cpuid(1).eax;
+    let mut bytes = Vec::new();
+    if __cpuid(LAST_EXTENDED).eax >= *BRAND.end() {
+        for leaf in BRAND {
+            let part = __cpuid(leaf);
+            for register in [part.eax, part.ebx, part.ecx, part.edx] {
+                bytes.extend_from_slice(&register.to_le_bytes());
+            }
+        }
+    }
+    bytes.retain(|byte| (b' '..=b'~').contains(byte));
+    format!("{} {model:x}", String::from_utf8_lossy(&bytes))
+}
+
+/// What Linux says; elsewhere the architecture alone.
+#[cfg(not(target_arch = "x86_64"))]
+fn named() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let says = |line: &&str| line.starts_with("CPU implementer") || line.starts_with("CPU part");
+    let mut lines: Vec<&str> = text.lines().filter(says).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    let told = lines.join(" ").replace([':', '\t'], " ");
+    format!("{} {told}", std::env::consts::ARCH)
+}
+
 /// Multiply-adds in independent chains: more of them than latency times
 /// units, no more than registers.
 struct Peak<const CHAINS: usize>;
@@ -146,6 +187,16 @@ mod tests {
         for figure in [machine.flops_per_second, machine.bytes_per_second] {
             assert!(figure.is_finite() && figure > 0.0, "{machine:?}");
         }
+    }
+
+    #[test]
+    fn the_processor_is_told_in_a_line() {
+        let told = processor();
+        assert!(
+            told.ends_with(" KiB of cache") && !told.contains('\n'),
+            "{told}"
+        );
+        assert_eq!(told, processor());
     }
 
     #[test]

@@ -114,6 +114,18 @@ pub fn threads_here() -> usize {
     if INSIDE.get() { 1 } else { seat::share() }
 }
 
+/// Runs `body` with every region begun in it on this thread alone.
+pub fn alone<T>(body: impl FnOnce() -> T) -> T {
+    struct Restore(usize);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            set_thread_limit(self.0);
+        }
+    }
+    let _restore = Restore(set_thread_limit(1));
+    body()
+}
+
 /// Runs `body(0)`, ..., `body(tasks - 1)`, each once, on the workers and on
 /// the calling thread, and returns when all are done.  A panic in `body` is
 /// raised again in the caller; tasks not begun by then are left out.

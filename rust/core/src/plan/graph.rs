@@ -4,6 +4,7 @@ use crate::op::{Meta, OpRef};
 use crate::ops::conv2d::scale::Scale;
 use crate::{Class, DType, Device, Layout, Value};
 use lamina_kernels::Chain;
+use std::any::Any;
 use std::sync::Arc;
 
 /// Index of a value in [`Graph::values`].
@@ -67,6 +68,15 @@ impl Node {
             Work::Chain(chain) if chain.instrs.len() == 1 => func_name(chain),
             Work::Chain(chain) => format!("fused[{}]", chain.instrs.len()),
         }
+    }
+
+    /// What it does, if that is an op of this kind.
+    pub fn op<T: Any>(&self) -> Option<&T> {
+        let Work::Op(op) = &self.work else {
+            return None;
+        };
+        let any: &dyn Any = &*op.op;
+        any.downcast_ref()
     }
 
     pub fn class(&self) -> Class<'_> {

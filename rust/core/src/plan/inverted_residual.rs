@@ -42,11 +42,7 @@ pub fn inverted_residual(graph: &mut Graph) {
 
 /// A convolution in blocks without a tail.
 fn conv(node: &Node) -> Option<&Conv2dBlocked> {
-    let Work::Op(op) = &node.work else {
-        return None;
-    };
-    let any: &dyn std::any::Any = &*op.op;
-    any.downcast_ref().filter(|_| node.tail.is_none())
+    node.op().filter(|_| node.tail.is_none())
 }
 
 /// One node in the place of those at `stages`, each of which reads the one

@@ -26,6 +26,7 @@ mod program;
 mod run;
 mod schedule;
 mod transposed;
+mod tune;
 mod widen;
 
 use crate::{DType, Device, Error, Layout, Result, Value, counters};
@@ -95,6 +96,7 @@ impl Plan {
         finish::finish(&mut graph);
         attention::attention(&mut graph);
         blocked::blocked(&mut graph)?;
+        tune::tune(&mut graph)?;
         affine::scale_weights(&mut graph)?;
         inverted_residual::inverted_residual(&mut graph);
         let placed = layout::layout(&mut graph)?;

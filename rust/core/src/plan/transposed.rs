@@ -8,7 +8,6 @@ use super::graph::{Graph, Id, Node, Origin, Work};
 use crate::op::Meta;
 use crate::ops::matmul::Matmul;
 use crate::ops::views::{Permute, swap_last};
-use std::any::Any;
 
 pub fn transposed(graph: &mut Graph) {
     let (readers, wanted) = (graph.readers(), graph.is_output());
@@ -23,10 +22,11 @@ pub fn transposed(graph: &mut Graph) {
             };
             // A weight of halves is widened on the right side only.
             let alike = |&id: &Id| graph.meta(id).dtype == graph.meta(product).dtype;
-            let found = op::<Matmul>(node).is_some()
+            let found = node.op::<Matmul>().is_some()
                 && node.inputs.iter().all(alike)
                 && !wanted[product]
-                && op::<Permute>(&nodes[reader])
+                && nodes[reader]
+                    .op::<Permute>()
                     .is_some_and(|p| p.swaps_last(graph.meta(product).shape.len()));
             found.then_some(reader)
         })
@@ -46,14 +46,6 @@ pub fn transposed(graph: &mut Graph) {
         }
         graph.nodes.push(node);
     }
-}
-
-fn op<T: Any>(node: &Node) -> Option<&T> {
-    let Work::Op(op) = &node.work else {
-        return None;
-    };
-    let any: &dyn Any = &*op.op;
-    any.downcast_ref()
 }
 
 /// `id` with its last two axes swapped, for the product `like`.

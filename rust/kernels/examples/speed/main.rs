@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release --example speed -- matmul|conv2d [threads] [instance]`
 
+mod algorithms;
 mod conv2d;
 mod matmul;
 
@@ -54,6 +55,7 @@ fn main() {
         match &*kind {
             "matmul" => matmul::run(isa, peak),
             "conv2d" => conv2d::run(isa, peak),
+            "algorithms" => algorithms::run(isa),
             _ => panic!("got '{kind}', wanted matmul or conv2d"),
         }
     }

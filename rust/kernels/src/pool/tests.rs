@@ -1,5 +1,5 @@
 use super::{
-    MAX_THREADS, Seat, num_threads, parallel_blocks, parallel_chunks, parallel_chunks_mut,
+    MAX_THREADS, Seat, alone, num_threads, parallel_blocks, parallel_chunks, parallel_chunks_mut,
     parallel_for, parse, seat, set_num_threads, set_thread_limit, stoppable, threads_here,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -27,6 +27,23 @@ fn every_task_runs_once() {
             );
         }
     }
+}
+
+#[test]
+fn alone_nothing_leaves_the_thread() {
+    set_num_threads(3);
+    let here = std::thread::current().id();
+    let ran = AtomicUsize::new(0);
+    alone(|| {
+        assert_eq!(threads_here(), 1);
+        parallel_for(64, &|_| {
+            assert_eq!(std::thread::current().id(), here);
+            once(&ran);
+        });
+    });
+    assert_eq!((ran.load(Relaxed), threads_here()), (64, 3));
+    let raised = std::panic::catch_unwind(|| alone(|| panic!("inside")));
+    assert!(raised.is_err() && threads_here() == 3);
 }
 
 #[test]

@@ -21,12 +21,29 @@ const BACKWARD: &str = "conv2d_backward_input";
 /// The part of a convolution's time that the layout saves.
 const SAVED: f64 = 0.5;
 
+/// How an algorithm was chosen.
+#[derive(Clone, Copy, Debug)]
+enum Chosen {
+    BySizes,
+    Measured,
+}
+
+impl Chosen {
+    const fn name(self) -> &'static str {
+        match self {
+            Chosen::BySizes => "by sizes",
+            Chosen::Measured => "measured",
+        }
+    }
+}
+
 /// Inputs: x (in blocks, but plain for [`Algorithm::Stem`]), weight, then if
 /// said bias (out channels, filled up to blocks) and residual (as the result).
 #[derive(Clone, Debug)]
 pub struct Conv2dBlocked {
     form: Conv2d,
     pub algorithm: Algorithm,
+    chosen: Chosen,
     pub bias: bool,
     pub residual: bool,
     pub activation: Activation,
@@ -50,7 +67,7 @@ enum Direction {
 pub(super) fn twin(form: &Conv2d, inputs: &[&Meta]) -> Option<Blocked> {
     let op = Conv2dBlocked::new(form, Direction::Forward);
     let sizes = op.checked_sizes(inputs)?;
-    op.chosen(&sizes)
+    op.by_sizes(&sizes)
 }
 
 /// Of the gradient to an input of `size`.
@@ -65,7 +82,7 @@ pub(super) fn backward_input_twin(
     if let Some(turned) = turned(form, inputs) {
         let op = Conv2dBlocked::new(&turned, Direction::Turned);
         let sizes = op.checked_sizes(inputs)?;
-        return op.chosen(&sizes);
+        return op.by_sizes(&sizes);
     }
     let mut op = Conv2dBlocked::new(form, Direction::Phases(size));
     op.algorithm = Algorithm::Phases;
@@ -109,6 +126,7 @@ impl Conv2dBlocked {
         Conv2dBlocked {
             form: form.clone(),
             algorithm: Algorithm::Direct,
+            chosen: Chosen::BySizes,
             bias: false,
             residual: false,
             activation: Activation::NONE,
@@ -126,8 +144,18 @@ impl Conv2dBlocked {
         (floats && some).then_some(sizes)
     }
 
+    /// By the algorithm that was the fastest by the clock.
+    #[must_use]
+    pub fn measured(&self, algorithm: Algorithm) -> Conv2dBlocked {
+        Conv2dBlocked {
+            algorithm,
+            chosen: Chosen::Measured,
+            ..self.clone()
+        }
+    }
+
     /// By the algorithm for these sizes.
-    fn chosen(mut self, sizes: &Conv2dShape) -> Option<Blocked> {
+    fn by_sizes(mut self, sizes: &Conv2dShape) -> Option<Blocked> {
         let isa = Isa::current();
         let stem = Algorithm::choose(isa, sizes, false);
         self.algorithm = stem.or_else(|| Algorithm::choose(isa, sizes, true))?;
@@ -145,7 +173,7 @@ impl Conv2dBlocked {
     }
 
     /// Of x as it lies, in blocks or plain.
-    pub(super) fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape> {
+    pub(crate) fn sizes(&self, x: &[usize], w: &[usize]) -> Result<Conv2dShape> {
         let &[out_c, group_in, kernel_h, kernel_w] = w else {
             return Err(Error::internal(format!("conv2d: a weight of {w:?}")));
         };
@@ -217,6 +245,7 @@ impl PlannerOp for Conv2dBlocked {
         let Activation { slope, lo, hi } = self.activation;
         let mut attrs = Attrs::new()
             .with("algorithm", self.algorithm.name())
+            .with("chosen", self.chosen.name())
             .with("transposed", self.direction != Direction::Forward);
         if let Direction::Phases(size) = self.direction {
             attrs = attrs.with("size", size.map(|n| n as i64).to_vec());

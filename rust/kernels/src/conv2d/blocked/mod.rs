@@ -17,6 +17,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod tile;
+pub mod trial;
 mod weight;
 mod winograd;
 
@@ -28,7 +29,6 @@ use crate::isa::Isa;
 use crate::matmul::Tail;
 pub use backward_weight::backward_weight;
 pub use weight::BlockedConvWeight;
-use winograd::Size;
 
 /// How a convolution is computed; its weight is packed for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +58,9 @@ const FEW_CHANNELS: usize = 4;
 /// Tiles of an image up to which several images are taken together.
 const FEW_TILES: usize = 4;
 
+/// Costs whose ratio is less may be the other way round on a machine.
+const CLOSE: f64 = 1.1;
+
 impl Algorithm {
     /// The one for these sizes; None: the blocked layout has no kernel.
     /// `blocked` says that the input lies in blocks already.
@@ -76,15 +79,31 @@ impl Algorithm {
             return (in_c <= FEW_CHANNELS).then_some(Algorithm::Stem);
         }
         let still = shape.stride == [1, 1] && shape.pads == [0; 4];
-        Some(match winograd::pays(isa, shape) {
-            _ if shape.kernel() == 1 && still => Algorithm::Pointwise,
-            Some(Size::F2) => Algorithm::WinogradF2,
-            Some(Size::F4) => Algorithm::WinogradF4,
-            None if shape.batch > 1 && shape.out_plane() <= FEW_TILES * tile::pixels(isa) => {
-                Algorithm::Gathered
-            }
-            None => Algorithm::Direct,
+        if shape.kernel() == 1 && still {
+            return Some(Algorithm::Pointwise);
+        }
+        Some(match winograd::costs(isa, shape) {
+            Some(costs) => costs[0].0,
+            None => Algorithm::plain(isa, shape),
         })
+    }
+
+    /// All taps of all channels: the one that fills its tiles.
+    fn plain(isa: Isa, shape: &Conv2dShape) -> Algorithm {
+        if shape.batch > 1 && shape.out_plane() <= FEW_TILES * tile::pixels(isa) {
+            Algorithm::Gathered
+        } else {
+            Algorithm::Direct
+        }
+    }
+
+    /// The ways to compute it from blocks between which its sizes do not
+    /// decide, [`Algorithm::choose`]'s first: their costs are close.
+    pub fn close(isa: Isa, shape: &Conv2dShape) -> Vec<Algorithm> {
+        let costs = winograd::costs(isa, shape).unwrap_or_default();
+        let least = costs.first().map_or(0.0, |(_, cost)| *cost);
+        let close = costs.iter().filter(|(_, cost)| *cost <= least * CLOSE);
+        close.map(|(way, _)| *way).collect()
     }
 
     pub const fn name(self) -> &'static str {

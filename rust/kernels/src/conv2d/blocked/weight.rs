@@ -32,6 +32,15 @@ fn sizes_of(algorithm: Algorithm, shape: &Conv2dShape) -> [usize; 12] {
     sizes
 }
 
+/// Values packed for each output channel.
+fn each(algorithm: Algorithm, shape: &Conv2dShape) -> usize {
+    match algorithm {
+        Algorithm::WinogradF2 => shape.in_c * Size::F2.products(),
+        Algorithm::WinogradF4 => shape.in_c * Size::F4.products(),
+        _ => shape.group_in() * shape.kernel(),
+    }
+}
+
 impl BlockedConvWeight {
     /// Packs `w` (out_c, in_c / groups, kernel_h, kernel_w); of `shape` only
     /// channels and kernel matter.
@@ -97,6 +106,26 @@ impl BlockedConvWeight {
         }
     }
 
+    /// Of any values, for a trial of how long they take.
+    pub(super) fn made_up(isa: Isa, shape: &Conv2dShape, data: AlignedBuf) -> Self {
+        BlockedConvWeight {
+            isa,
+            algorithm: Algorithm::Direct,
+            sizes: sizes_of(Algorithm::Direct, shape),
+            data,
+        }
+    }
+
+    /// Takes what is there as packed for `algorithm`, which is as long or less.
+    pub(super) fn pretend(&mut self, algorithm: Algorithm) {
+        self.algorithm = algorithm;
+    }
+
+    /// Values of a weight packed for `algorithm`.
+    pub(super) fn len(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape) -> usize {
+        blocked::blocks(isa, shape.out_c) * isa.lanes() * each(algorithm, shape)
+    }
+
     pub fn isa(&self) -> Isa {
         self.isa
     }
@@ -144,7 +173,6 @@ fn dense(
     w: &[f32],
     turned: bool,
 ) -> AlignedBuf {
-    let columns = blocked::blocks(isa, shape.out_c) * isa.lanes();
     let taps = shape.kernel();
     let source = Source {
         w,
@@ -164,7 +192,7 @@ fn dense(
         Algorithm::Stem => Order::Plain(&kernel),
         _ => Order::Blocks(&kernel),
     };
-    let mut data = AlignedBuf::zeroed(columns * shape.in_c * order.products());
+    let mut data = AlignedBuf::zeroed(BlockedConvWeight::len(isa, algorithm, shape));
     source.pack(isa, &[order], data.as_mut_slice());
     data
 }

@@ -48,46 +48,50 @@ impl Size {
         side * side
     }
 
-    /// Vector operations of both transforms, for a channel of a tile.
+    /// Multiply-adds in whose time a channel of a tile is transformed, there and
+    /// back; with [`WEIGHT_COST`] fitted to times of an EPYC (example `speed`).
     const fn transforms(self) -> [f64; 2] {
         match self {
-            Size::F2 => [60.0, 50.0],
-            Size::F4 => [160.0, 130.0],
+            Size::F2 => [120.0, 100.0],
+            Size::F4 => [800.0, 650.0],
         }
     }
 }
 
-/// Vector operations in the time in which a vector of weights arrives.
-const WEIGHT_COST: f64 = 9.0;
+/// Multiply-adds in whose time a weight arrives.
+const WEIGHT_COST: f64 = 5.0;
 /// More bytes of a layer's transformed weights are not worth their memory.
 const MOST_WEIGHTS: usize = 128 << 20;
 
-/// The one that beats the direct kernel, if any: fewer multiplications, for
-/// two transforms and larger weights.
-pub(super) fn pays(isa: Isa, shape: &Conv2dShape) -> Option<Size> {
-    let plain = shape.stride == [1, 1] && shape.dilation == [1, 1];
+/// What the direct kernel and these cost, the cheapest first, in multiply-adds
+/// of one lane: fewer multiplications, for two transforms and larger weights.
+/// None where only the direct kernel computes it.
+pub(super) fn costs(isa: Isa, shape: &Conv2dShape) -> Option<Vec<(Algorithm, f64)>> {
+    let plain = shape.stride == [1, 1] && shape.dilation == [1, 1] && shape.groups == 1;
     let three = shape.kernel_h == 3 && shape.kernel_w == 3;
     if !plain || !three || shape.in_c < isa.lanes() || shape.out_c < isa.lanes() {
         return None;
     }
-    // In multiply-adds of one lane.
     let (in_c, out_c) = (shape.in_c as f64, shape.out_c as f64);
     let weights = |each: usize| each as f64 * in_c * out_c * WEIGHT_COST;
     let direct = (shape.batch * shape.out_plane() * 9) as f64 * in_c * out_c + weights(9);
-    let cost = |size: Size| {
+    let mut costs = vec![(Algorithm::plain(isa, shape), direct)];
+    for (way, size) in [
+        (Algorithm::WinogradF2, Size::F2),
+        (Algorithm::WinogradF4, Size::F4),
+    ] {
         let down = shape.out_h().div_ceil(size.out());
         let tiles = (shape.batch * down * shape.out_w().div_ceil(size.out())) as f64;
         let [before, after] = size.transforms();
         let products = size.products() as f64 * in_c * out_c;
-        tiles * (products + before * in_c + after * out_c) + weights(size.products())
-    };
-    let bytes = Size::F4.products() * shape.in_c * shape.out_c * size_of::<f32>();
-    let best = if cost(Size::F2) < cost(Size::F4) || bytes > MOST_WEIGHTS {
-        Size::F2
-    } else {
-        Size::F4
-    };
-    (cost(best) < direct).then_some(best)
+        let cost = tiles * (products + before * in_c + after * out_c) + weights(size.products());
+        let bytes = size.products() * shape.in_c * shape.out_c * size_of::<f32>();
+        if size == Size::F2 || bytes <= MOST_WEIGHTS {
+            costs.push((way, cost));
+        }
+    }
+    costs.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+    Some(costs)
 }
 
 /// What all tasks share.
