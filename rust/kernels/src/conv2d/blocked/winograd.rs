@@ -49,17 +49,18 @@ impl Size {
     }
 
     /// Multiply-adds in whose time a channel of a tile is transformed, there and
-    /// back; with [`WEIGHT_COST`] fitted to times of an EPYC (example `speed`).
+    /// back.
     const fn transforms(self) -> [f64; 2] {
         match self {
-            Size::F2 => [120.0, 100.0],
-            Size::F4 => [800.0, 650.0],
+            Size::F2 => [60.0, 50.0],
+            Size::F4 => [160.0, 130.0],
         }
     }
 }
 
-/// Multiply-adds in whose time a weight arrives.
-const WEIGHT_COST: f64 = 5.0;
+/// Multiply-adds in whose time a weight arrives: more than one thread alone waits
+/// (about 5), since threads share the way to memory, and weights take memory.
+const WEIGHT_COST: f64 = 9.0;
 /// More bytes of a layer's transformed weights are not worth their memory.
 const MOST_WEIGHTS: usize = 128 << 20;
 
