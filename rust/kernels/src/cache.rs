@@ -2,6 +2,11 @@
 
 use std::sync::OnceLock;
 
+/// Bytes of a line; as wide as the widest vector.
+pub(crate) const LINE_BYTES: usize = 64;
+/// f32 values in a line.
+pub(crate) const LINE: usize = LINE_BYTES / size_of::<f32>();
+
 /// Bytes of a core's second-level cache; 512 KiB where the system does not
 /// say.  Between 256 KiB and 2 MiB.
 pub(crate) fn l2() -> usize {

@@ -3,11 +3,10 @@
 //! hundred KiB by pages of 4 KiB, and a miss in a virtual machine walks two
 //! tables.
 
+use crate::cache::LINE_BYTES;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
-/// One cache line; as wide as the widest vector.
-pub(crate) const LINE: usize = 64;
 /// A large page of x86-64, and of AArch64 with small ones of 4 KiB.
 const LARGE: usize = 2 << 20;
 
@@ -46,7 +45,7 @@ pub unsafe fn free(block: NonNull<u8>, bytes: usize) {
 }
 
 fn layout(bytes: usize) -> Option<Layout> {
-    Layout::from_size_align(bytes.max(LINE), LINE).ok()
+    Layout::from_size_align(bytes.max(LINE_BYTES), LINE_BYTES).ok()
 }
 
 #[cfg(target_os = "linux")]
@@ -109,14 +108,14 @@ mod mapped {
 
 #[cfg(test)]
 mod tests {
-    use super::{LARGE, LINE, free, take, take_zeroed};
+    use super::{LARGE, LINE_BYTES, free, take, take_zeroed};
 
     #[test]
     fn blocks_are_aligned_zero_and_whole() {
-        for bytes in [0, 1, LINE, LARGE - 1, LARGE, 3 * LARGE + 5] {
+        for bytes in [0, 1, LINE_BYTES, LARGE - 1, LARGE, 3 * LARGE + 5] {
             for _ in 0..2 {
                 let block = take_zeroed(bytes).expect("memory for a test");
-                assert_eq!(block.align_offset(LINE), 0);
+                assert_eq!(block.align_offset(LINE_BYTES), 0);
                 // SAFETY: so long.
                 unsafe {
                     let content = std::slice::from_raw_parts_mut(block.as_ptr(), bytes);

@@ -1,6 +1,7 @@
 //! Working memory that threads keep from call to call: fresh memory costs a
 //! page fault every 4 KiB.
 
+use crate::cache::LINE;
 use crate::pages;
 use std::alloc::{Layout, handle_alloc_error};
 use std::cell::RefCell;
@@ -31,7 +32,7 @@ impl AlignedBuf {
         if len == 0 {
             return AlignedBuf::EMPTY;
         }
-        let len = len.next_multiple_of(pages::LINE / size_of::<f32>());
+        let len = len.next_multiple_of(LINE);
         let bytes = len.saturating_mul(size_of::<f32>());
         match pages::take_zeroed(bytes) {
             Some(start) => AlignedBuf {

@@ -10,7 +10,6 @@ use crate::ops::softmax::Softmax;
 use crate::ops::views::Permute;
 use crate::{DType, Device};
 use lamina_kernels::{Activation, Func};
-use std::any::Any;
 
 /// With fewer rows a head's keys and values are better read where they are.
 const ROWS: usize = 8;
@@ -90,10 +89,10 @@ fn found(graph: &Graph, [product, softmax, last]: [usize; 3]) -> Option<Found> {
     let plain = |node: &Node| node.device == Device::Cpu && node.tail.is_none();
     let result = graph.meta(last.outputs[0]);
     let rank = result.shape.len();
-    let fits = op::<Matmul>(last).is_some()
+    let fits = last.op::<Matmul>().is_some()
         && plain(last)
         && plain(softmax)
-        && op::<Softmax>(softmax)?.is_of_rows(rank)
+        && softmax.op::<Softmax>()?.is_of_rows(rank)
         && product.device == Device::Cpu
         && result.dtype == DType::F32;
     if !fits {
@@ -120,7 +119,7 @@ fn found(graph: &Graph, [product, softmax, last]: [usize; 3]) -> Option<Found> {
 fn scores(graph: &Graph, product: &Node) -> Option<(Attention, Vec<Id>)> {
     let mut own = product.inputs[2..].iter().copied();
     let (mut scale, mut mask) = ((Scale::One, None), None);
-    if let Some(op) = op::<MatmulEpilogue>(product) {
+    if let Some(op) = product.op::<MatmulEpilogue>() {
         if op.bias && op.residual || op.activation != Activation::NONE {
             return None;
         }
@@ -131,7 +130,7 @@ fn scores(graph: &Graph, product: &Node) -> Option<(Attention, Vec<Id>)> {
             mask = own.next();
         }
     } else {
-        op::<Matmul>(product)?;
+        product.op::<Matmul>()?;
     }
     if let Some(mut tail) = Beginning::of(product) {
         if scale.1.is_none()
@@ -154,12 +153,4 @@ fn scores(graph: &Graph, product: &Node) -> Option<(Attention, Vec<Id>)> {
         mask: mask.is_some(),
     };
     Some((op, scale.1.into_iter().chain(mask).collect()))
-}
-
-fn op<T: Any>(node: &Node) -> Option<&T> {
-    let Work::Op(op) = &node.work else {
-        return None;
-    };
-    let any: &dyn Any = &*op.op;
-    any.downcast_ref()
 }

@@ -18,12 +18,9 @@ pub fn finish(graph: &mut Graph) {
 }
 
 fn finished(graph: &Graph, node: &Node) -> Option<Node> {
-    let Work::Op(op) = &node.work else {
-        return None;
-    };
-    let any: &dyn std::any::Any = &*op.op;
+    node.op::<Matmul>()?;
     let result = graph.meta(node.outputs[0]);
-    if !any.is::<Matmul>() || node.device != Device::Cpu || result.dtype != DType::F32 {
+    if node.device != Device::Cpu || result.dtype != DType::F32 {
         return None;
     }
     let mut tail = Beginning::of(node)?;

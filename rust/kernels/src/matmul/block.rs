@@ -3,6 +3,7 @@
 use super::epilogue::Epilogue;
 use super::pack::{Raw, pack_left, pack_right_panels};
 use super::tile::{L2, Lies, Rows, Tile, panel_width, prefetch, tile, tile_cols, tile_rows};
+use crate::cache::LINE;
 use crate::isa::Isa;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -12,8 +13,6 @@ use std::ops::Range;
 /// stays in the first-level cache, a left block in the second.
 const K_BLOCK: usize = 384;
 
-/// f32 values in a line of the cache.
-const LINE: usize = 16;
 /// Lines that a core asks for at once without waiting.
 const AHEAD: usize = 24;
 

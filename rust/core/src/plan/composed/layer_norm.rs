@@ -6,7 +6,7 @@ use crate::OpRef;
 use crate::op::Op;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::reduce::Reduce;
-use crate::plan::graph::{Id, Work};
+use crate::plan::graph::Id;
 use lamina_kernels::Func;
 use std::collections::BTreeSet;
 
@@ -89,11 +89,7 @@ pub fn layer_norm(around: &Around<'_>, at: usize) -> Option<Found> {
 /// Over how many of the last axes, which stay, a node takes the mean.
 fn mean_axes(around: &Around<'_>, at: usize) -> Option<usize> {
     let node = around.node(at);
-    let Work::Op(op) = &node.work else {
-        return None;
-    };
-    let any: &dyn std::any::Any = &*op.op;
-    let reduce = any.downcast_ref::<Reduce>()?;
+    let reduce = node.op::<Reduce>()?;
     reduce.mean_of_last(around.graph.meta(*node.inputs.first()?).shape.len())
 }
 

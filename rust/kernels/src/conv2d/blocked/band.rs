@@ -5,11 +5,10 @@
 //! their remainder (their phase): neighbours in the output are neighbours in
 //! the copy.
 
+use crate::cache::LINE;
 use crate::matmul::tile::{L2, prefetch};
 use std::ops::Range;
 
-/// f32 values in a line of the cache.
-const LINE: usize = 16;
 /// Rows that are asked for ahead: one alone is too short for the machine to
 /// foresee it.
 const AHEAD: usize = 3;

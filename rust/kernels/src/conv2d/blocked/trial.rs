@@ -115,10 +115,9 @@ pub fn fastest(
 #[cfg(target_arch = "x86_64")]
 fn flush(values: &[f32]) {
     use std::arch::x86_64::{_mm_clflush, _mm_mfence};
-    const LINE: usize = 16;
     // SAFETY: every x86-64 processor has these; the addresses are of values.
     unsafe {
-        for line in values.chunks(LINE) {
+        for line in values.chunks(cache::LINE) {
             _mm_clflush(line.as_ptr().cast());
         }
         _mm_mfence();
