@@ -59,6 +59,12 @@ impl PyStep {
         &self.0.params
     }
 
+    /// For how many images of a batch at a time it runs, followed by the next step; None: for all.
+    #[getter]
+    fn images_at_once(&self) -> Option<usize> {
+        self.0.images_at_once
+    }
+
     /// The line or module that recorded it, where that is traced.
     #[getter]
     fn site(&self) -> Option<&str> {
@@ -170,9 +176,14 @@ fn table(steps: &[StepInfo]) -> String {
         } else {
             format!("{}({})", step.op, step.params)
         };
+        let kernel = match step.images_at_once {
+            Some(1) => format!("{}, image by image", step.kernel),
+            Some(n) => format!("{}, {n} images at a time", step.kernel),
+            None => step.kernel.clone(),
+        };
         [
             op,
-            step.kernel.clone(),
+            kernel,
             step.device.to_string(),
             format!("{}{:?}", step.dtype, step.shape),
             binary(step.bytes),

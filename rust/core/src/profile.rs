@@ -175,7 +175,14 @@ impl Recorder {
         };
         match *moment {
             Moment::Begins => self.part = now,
-            Moment::Step(part, step) => run.steps[self.first[part] + step] = Some(since(self.last)),
+            Moment::Steps(part, first, shares) => {
+                let (mut start, all) = (self.last, now - self.last);
+                for (step, share) in (first..).zip(shares) {
+                    let seconds = all * share;
+                    run.steps[self.first[part] + step] = Some(Span { start, seconds });
+                    start += seconds;
+                }
+            }
             Moment::Ends(part, times) => {
                 run.parts[part] = since(self.part);
                 // The device's clock is not ours: its zero is put where the part began.

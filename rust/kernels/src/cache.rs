@@ -9,7 +9,7 @@ pub(crate) const LINE: usize = LINE_BYTES / size_of::<f32>();
 
 /// Bytes of a core's second-level cache; 512 KiB where the system does not
 /// say.  Between 256 KiB and 2 MiB.
-pub(crate) fn l2() -> usize {
+pub fn l2() -> usize {
     static L2: OnceLock<usize> = OnceLock::new();
     *L2.get_or_init(|| read(2).unwrap_or(512 << 10).clamp(256 << 10, 2 << 20))
 }

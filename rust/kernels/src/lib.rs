@@ -5,7 +5,7 @@ mod activation;
 pub mod attention;
 pub mod batch_norm;
 pub mod blocked;
-mod cache;
+pub mod cache;
 pub mod chain;
 pub mod conv2d;
 pub mod copy;

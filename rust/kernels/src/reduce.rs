@@ -14,7 +14,7 @@ pub use arg::arg_reduce;
 
 use crate::isa::Isa;
 use crate::number::Number;
-use crate::pool::{DisjointMut, parallel_blocks, parallel_chunks};
+use crate::pool::{DisjointMut, parallel_chunks, parallel_for};
 use fold::{columns, row};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +34,7 @@ pub enum Reduction {
 const MIN_CHUNK: usize = 1 << 15;
 /// Columns taken together when the axis is not the last one.
 const TILE: usize = 512;
-/// Long reductions to few results are cut into this many parts at most.
+/// Long axes are cut into this many parts at most.
 const PARTS: usize = 64;
 
 /// Reduces `input` of `shape` over `axes` (in any order) into `out`, which
@@ -172,26 +172,25 @@ fn passes<T: Number, C: Combine<T>>(isa: Isa, input: &[T], mut groups: Vec<Group
 /// Reduces the middle of three axes.
 fn middle<T: Number, C: Combine<T>>(isa: Isa, input: &[T], dims: [usize; 3], out: &mut [T]) {
     let [outer, axis, inner] = dims;
-    let tiles = inner.div_ceil(TILE);
-    if outer * tiles >= PARTS || input.len() < 4 * MIN_CHUNK {
+    if inner.div_ceil(TILE) >= PARTS || axis * inner < 4 * MIN_CHUNK {
         return across::<T, C>(isa, input, dims, out);
     }
-    // Few results: the axis is cut, by shape alone, and the parts combined.
-    let part = axis.div_ceil(PARTS).max(MIN_CHUNK.div_ceil(outer * inner));
+    // A long axis is cut and the parts combined: by its own length, so that a
+    // result is the same however many others there are.
+    let part = axis.div_ceil(PARTS).max(MIN_CHUNK.div_ceil(inner));
     let parts = axis.div_ceil(part);
-    let mut partial = vec![C::START; parts * outer * inner];
+    let mut partial = vec![C::START; outer * parts * inner];
     let shared = DisjointMut::new(&mut partial);
-    parallel_blocks(axis, part, |index, range| {
-        for o in 0..outer {
-            let start = (o * axis + range.start) * inner;
-            let piece = &input[start..start + range.len() * inner];
-            let at = (index * outer + o) * inner;
-            // SAFETY: one part is written by one task.
-            let to = unsafe { shared.slice(at..at + inner) };
-            across::<T, C>(isa, piece, [1, range.len(), inner], to);
-        }
+    parallel_for(outer * parts, &|task| {
+        let from = task % parts * part;
+        let len = part.min(axis - from);
+        let start = (task / parts * axis + from) * inner;
+        let piece = &input[start..start + len * inner];
+        // SAFETY: one part is written by one task.
+        let to = unsafe { shared.slice(task * inner..(task + 1) * inner) };
+        across::<T, C>(isa, piece, [1, len, inner], to);
     });
-    across::<T, C>(isa, &partial, [1, parts, outer * inner], out);
+    across::<T, C>(isa, &partial, [outer, parts, inner], out);
 }
 
 /// Reduces the middle of three axes with one task per result or tile.

@@ -34,7 +34,8 @@ impl Attention {
         (rank == 4).then(|| vec![0, 2, 1, 3])
     }
 
-    fn mask_at(&self) -> Option<usize> {
+    /// The input that holds the mask.
+    pub(crate) fn mask_at(&self) -> Option<usize> {
         self.mask
             .then_some(3 + usize::from(self.scale != Scale::One))
     }

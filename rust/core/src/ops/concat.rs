@@ -16,6 +16,13 @@ params! {
     pub struct Concat { dim: i64 = 0 }
 }
 
+impl Concat {
+    /// The axis, of tensors of so many; None where there is no such.
+    pub(crate) fn axis(&self, rank: usize) -> Option<usize> {
+        resolve_axis("concat", self.dim, rank).ok()
+    }
+}
+
 impl Op for Concat {
     fn name(&self) -> &str {
         "concat"

@@ -38,6 +38,11 @@ impl Reduce {
         resolve_axes(name_of(self.kind), self.axes.dim.as_deref(), rank)
     }
 
+    /// Whether the first of so many axes is none of those that go.
+    pub(crate) fn keeps_first(&self, rank: usize) -> bool {
+        self.resolved(rank).is_ok_and(|axes| !axes.contains(&0))
+    }
+
     /// Over how many of the last axes this takes the mean, where they stay.
     pub(crate) fn mean_of_last(&self, rank: usize) -> Option<usize> {
         let mut axes = self.resolved(rank).ok()?;

@@ -34,8 +34,12 @@ impl Softmax {
     /// Whether it is the softmax, not its logarithm, along the last of `rank`
     /// axes.
     pub fn is_of_rows(&self, rank: usize) -> bool {
-        let axis = resolve_axis(self.name(), self.dim.dim, rank);
-        !self.log && axis.is_ok_and(|axis| axis + 1 == rank)
+        !self.log && self.axis(rank).is_some_and(|axis| axis + 1 == rank)
+    }
+
+    /// The axis, of a tensor of so many; None where there is no such.
+    pub(crate) fn axis(&self, rank: usize) -> Option<usize> {
+        resolve_axis(self.name(), self.dim.dim, rank).ok()
     }
 
     /// Elements before, along and behind the axis.

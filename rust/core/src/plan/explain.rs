@@ -21,6 +21,9 @@ pub struct StepInfo {
     /// Floating-point operations, a multiply-add counted as two.
     pub flops: u64,
     pub params: String,
+    /// For how many images of a batch at a time it runs, with the steps beside
+    /// it; None: for all of them.
+    pub images_at_once: Option<usize>,
     /// Part and step within it, as the profiler names them.
     pub place: (usize, usize),
     pub site: Option<String>,
@@ -75,6 +78,7 @@ pub(super) fn steps(graph: &Graph, placed: &[Placed], parts: &[Part]) -> Vec<Ste
                     .sum(),
                 flops: flops + each * tail as u64,
                 params,
+                images_at_once: None,
                 place: (index, step),
                 site: node.site.as_deref().map(str::to_owned),
             });

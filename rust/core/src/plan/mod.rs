@@ -18,6 +18,7 @@ mod fold;
 mod fuse;
 mod gpu;
 mod graph;
+mod images;
 mod inverted_residual;
 mod layout;
 mod leading;
@@ -256,7 +257,7 @@ fn assemble(
         let step = part.nodes.iter().position(writes)?;
         Some((at, step))
     });
-    let steps = explain::steps(graph, placed, &parts);
+    let mut steps = explain::steps(graph, placed, &parts);
     let mut built = Vec::with_capacity(parts.len());
     for part in parts {
         let reads = slots_of(graph, placed, &part.nodes, &border, true);
@@ -286,6 +287,11 @@ fn assemble(
             }
         };
         built.push((part, device, reads, makes));
+    }
+    for step in &mut steps {
+        if let Part::Cpu(part) = &built[step.place.0].0 {
+            step.images_at_once = part.images_at_once(step.place.1);
+        }
     }
     Ok(Plan {
         inputs,

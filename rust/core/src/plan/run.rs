@@ -28,8 +28,9 @@ impl From<Error> for Failure {
 pub(crate) enum Moment<'a> {
     /// What the next part reads is on its device, and the device is idle.
     Begins,
-    /// This part's step on the CPU is done.
-    Step(usize, usize),
+    /// This part's steps on the CPU from the second number on are done, each in
+    /// its share of the time since the last moment.
+    Steps(usize, usize, &'a [f64]),
     /// This part is done: a GPU was waited for.  From and to which second
     /// after its first dispatch each of its steps ran, where the adapter has
     /// a clock.
@@ -103,7 +104,9 @@ impl Plan {
             match part {
                 Part::Cpu(part) => {
                     tell(&mut watch, Moment::Begins);
-                    let mut seen = |step| tell(&mut watch, Moment::Step(at, step));
+                    let mut seen = |first: usize, shares: &[f64]| {
+                        tell(&mut watch, Moment::Steps(at, first, shares));
+                    };
                     part.run(given, commits, &mut seen)?;
                     tell(&mut watch, Moment::Ends(at, None));
                 }

@@ -218,6 +218,11 @@ impl Conv2dBlocked {
         )
     }
 
+    /// The input that holds the residual.
+    pub(crate) fn residual_at(&self) -> Option<usize> {
+        self.residual.then_some(2 + usize::from(self.bias))
+    }
+
     /// Tells packings by one algorithm apart.
     fn key(&self, sizes: &Conv2dShape) -> u64 {
         let scale = self.scale.as_ref().map_or(0, |scale| scale.key);
@@ -284,11 +289,7 @@ impl PlannerOp for Conv2dBlocked {
         } else {
             None
         };
-        let residual = if self.residual {
-            Some(call.slice(2 + usize::from(self.bias))?)
-        } else {
-            None
-        };
+        let residual = self.residual_at().map(|at| call.slice(at)).transpose()?;
         call.with_tail(|tail| {
             let epilogue = Epilogue {
                 bias,

@@ -71,6 +71,11 @@ impl InvertedResidual {
         (places, residual.then(take))
     }
 
+    /// The input that holds the residual.
+    pub(crate) fn residual_at(&self) -> Option<usize> {
+        self.places().1
+    }
+
     /// Sizes of the stages, one after the other, for x in blocks.
     fn sizes(&self, x: &[usize], weights: &[&[usize]]) -> Result<Vec<Conv2dShape>> {
         let mut image = x.to_vec();

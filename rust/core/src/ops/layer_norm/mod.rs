@@ -27,6 +27,11 @@ params! {
 const NAME: &str = "layer_norm";
 
 impl LayerNorm {
+    /// How many of the last axes are a row.
+    pub(crate) fn axes(&self) -> usize {
+        self.normalized_shape.len()
+    }
+
     /// A row's sizes, where `x` ends in them.
     fn row<'a>(&self, x: &'a [usize]) -> Result<&'a [usize]> {
         let wanted = &self.normalized_shape;

@@ -19,6 +19,14 @@ pub struct MatmulEpilogue {
     pub activation: Activation,
 }
 
+impl MatmulEpilogue {
+    /// The input that holds the residual.
+    pub fn residual_at(&self) -> Option<usize> {
+        let before = 2 + usize::from(self.scale) + usize::from(self.bias);
+        self.residual.then_some(before)
+    }
+}
+
 impl PlannerOp for MatmulEpilogue {
     fn name(&self) -> &str {
         "matmul"

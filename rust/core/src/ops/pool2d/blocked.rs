@@ -10,7 +10,7 @@ use lamina_kernels::Isa;
 use lamina_kernels::pool2d::{Pool2dShape, Pooling, max_pool2d_backward_blocked, pool2d_blocked};
 
 #[derive(Debug)]
-struct Pool2dBlocked {
+pub struct Pool2dBlocked {
     window: Window,
     /// None: the gradient of the largest, from x and dy.
     pooling: Option<Pooling>,

@@ -2,7 +2,7 @@
 //! the average have in common.
 
 pub mod avg;
-mod blocked;
+pub mod blocked;
 pub mod max;
 
 use super::padding::{Padding, Window};

@@ -10,7 +10,7 @@ use lamina_kernels::Isa;
 use lamina_kernels::resize::{Taps, resize2d_blocked};
 
 #[derive(Debug)]
-struct ResizeBlocked {
+pub struct ResizeBlocked {
     resize: Resize,
     /// Of the gradient: height and width of what was resampled.
     input: Option<[usize; 2]>,

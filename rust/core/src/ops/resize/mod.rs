@@ -1,6 +1,6 @@
 //! Pictures at another size, with the conventions of ONNX's Resize.
 
-mod blocked;
+pub mod blocked;
 
 use super::elementwise::cast;
 use crate::call::{CpuCall, GpuCall};
