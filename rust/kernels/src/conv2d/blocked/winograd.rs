@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A group of tiles is transformed, multiplied and transformed back by one
-//! task, so that it stays in the second-level cache; where there are fewer
-//! groups than threads, they share the output channels of a group.
+//! task, so that it stays in the second-level cache; where tiles are too few for
+//! that, threads share the output channels of a group.
 
 mod transform;
 
@@ -329,13 +329,16 @@ pub(super) fn forward(
         epilogue,
     };
     let most = group(isa, size, in_blocks);
-    let groups = all.div_ceil(most);
+    let threads = threads_here();
+    // As many for each thread, where those are not too small for a micro-tile.
+    let even = all.div_ceil(most).next_multiple_of(threads);
+    let apart = threads == 1 || all / even >= super::tile::pixels(isa);
+    let groups = if apart { even } else { all.div_ceil(most) };
     let part = |i: usize| all * i / groups..all * (i + 1) / groups;
     let places =
         |count: usize| -> Vec<u32> { (0..in_blocks).map(|b| (b * count * lanes) as u32).collect() };
     let len = |count: usize| size.products() * in_blocks * count * lanes;
-    let threads = threads_here();
-    if threads == 1 || groups >= 2 * threads {
+    if apart {
         parallel_for(groups, &|i| {
             let tiles = part(i);
             let mut v = Scratch::take(len(tiles.len()));
