@@ -219,7 +219,7 @@ impl Part<'_> {
 }
 
 /// One output channel of one image, tap by tap.
-struct Plane<'a> {
+struct Direct<'a> {
     shape: &'a Conv2dShape,
     taps: &'a [[isize; 2]],
     x: &'a [i16],
@@ -228,7 +228,7 @@ struct Plane<'a> {
     y: &'a mut [i32],
 }
 
-impl Kernel for Plane<'_> {
+impl Kernel for Direct<'_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
