@@ -67,7 +67,7 @@ pub fn forward_integer(
             let y = unsafe { y.slice(plane * pixels..(plane + 1) * pixels) };
             dispatch(
                 isa,
-                Plane {
+                Direct {
                     shape,
                     taps,
                     x,
