@@ -41,15 +41,15 @@ fn prepare_b(slot: u32, n: u32) {
 # endfor
 }
 
-fn load_a(slot: u32, m: u32, k: u32) -> vec4<f32> {
+fn load_a(slot: u32, m: u32, k: u32) -> vec4<${ number }> {
     if (m >= params.m || k >= params.k) {
-        return vec4<f32>();
+        return vec4<${ number }>();
     }
 # if weight.quad
     let quad = weight[(params.weight_offset + (channel_group * params.m + m) * params.k + k) / 4u];
-    return vec4<f32>(${ weight.lanes|join(", ") });
+    return vec4<${ number }>(${ weight.lanes|join(", ") });
 # else
-    var four = vec4<f32>();
+    var four = vec4<${ number }>();
 # for lane in range(4)
     if (k + ${ lane }u < params.k) {
         let term = k + ${ lane }u;
@@ -66,13 +66,13 @@ fn load_a(slot: u32, m: u32, k: u32) -> vec4<f32> {
 # endif
 }
 
-fn source_value(at: u32) -> f32 {
+fn source_value(at: u32) -> ${ number } {
     return ${ source.load };
 }
 
-fn load_b(slot: u32, k: u32, n: u32) -> vec4<f32> {
+fn load_b(slot: u32, k: u32, n: u32) -> vec4<${ number }> {
     if (k >= params.k) {
-        return vec4<f32>();
+        return vec4<${ number }>();
     }
     let tap = k % taps;
     let base = pixel_base[slot] + vec4<u32>((k / taps) * params.source[0][2]);
@@ -92,11 +92,11 @@ fn load_b(slot: u32, k: u32, n: u32) -> vec4<f32> {
     let inside = on & y < vec4<i32>(params.source_height) & x < vec4<i32>(params.source_width);
     let places = base + vec4<u32>(y) * params.source[0][3] + vec4<u32>(x) * params.source[1][0];
     let at = select(vec4<u32>(params.source[0][0]), places, inside);
-    let values = vec4<f32>(source_value(at.x), source_value(at.y), source_value(at.z), source_value(at.w));
-    return select(vec4<f32>(), values, inside);
+    let values = vec4<${ number }>(source_value(at.x), source_value(at.y), source_value(at.z), source_value(at.w));
+    return select(vec4<${ number }>(), values, inside);
 }
 
-fn store(m: u32, n: u32, sums: vec4<f32>) {
+fn store(m: u32, n: u32, sums: vec4<${ number }>) {
     if (m >= params.m || n >= params.n) {
         return;
     }

@@ -31,17 +31,17 @@ fn prepare_b(slot: u32, n: u32) {
 # endfor
 }
 
-fn load_a(slot: u32, m: u32, k: u32) -> vec4<f32> {
+fn load_a(slot: u32, m: u32, k: u32) -> vec4<${ number }> {
     if (m >= params.m || k >= params.k) {
-        return vec4<f32>();
+        return vec4<${ number }>();
     }
     let pixels = params.out_height * params.out_width;
     let base = params.gradient[0][0] + (channel_group * params.m + m) * params.gradient[0][2];
 # if gradient.quad
     let quad = gradient[(base + (k / pixels) * params.gradient[0][1] + k % pixels) / 4u];
-    return vec4<f32>(${ gradient.lanes|join(", ") });
+    return vec4<${ number }>(${ gradient.lanes|join(", ") });
 # else
-    var four = vec4<f32>();
+    var four = vec4<${ number }>();
 # for lane in range(4)
     if (k + ${ lane }u < params.k) {
         let rest = (k + ${ lane }u) % pixels;
@@ -54,13 +54,13 @@ fn load_a(slot: u32, m: u32, k: u32) -> vec4<f32> {
 # endif
 }
 
-fn source_value(at: u32) -> f32 {
+fn source_value(at: u32) -> ${ number } {
     return ${ source.load };
 }
 
-fn load_b(slot: u32, k: u32, n: u32) -> vec4<f32> {
+fn load_b(slot: u32, k: u32, n: u32) -> vec4<${ number }> {
     if (k >= params.k) {
-        return vec4<f32>();
+        return vec4<${ number }>();
     }
     let pixels = params.out_height * params.out_width;
     let rest = k % pixels;
@@ -71,11 +71,11 @@ fn load_b(slot: u32, k: u32, n: u32) -> vec4<f32> {
     let places = tap_base[slot] + vec4<u32>((k / pixels) * params.source[0][1])
         + vec4<u32>(y) * params.source[0][3] + vec4<u32>(x) * params.source[1][0];
     let at = select(vec4<u32>(params.source[0][0]), places, inside);
-    let values = vec4<f32>(source_value(at.x), source_value(at.y), source_value(at.z), source_value(at.w));
-    return select(vec4<f32>(), values, inside);
+    let values = vec4<${ number }>(source_value(at.x), source_value(at.y), source_value(at.z), source_value(at.w));
+    return select(vec4<${ number }>(), values, inside);
 }
 
-fn store(m: u32, n: u32, sums: vec4<f32>) {
+fn store(m: u32, n: u32, sums: vec4<${ number }>) {
     if (m >= params.m) {
         return;
     }

@@ -3,15 +3,15 @@
 
 ${ header }
 ${ finish }
-fn source_value(base: u32, y: i32, x: i32) -> f32 {
+fn source_value(base: u32, y: i32, x: i32) -> ${ number } {
     if (y < 0 || x < 0 || y >= params.source_height || x >= params.source_width) {
-        return 0.0;
+        return ${ number }(0);
     }
     let at = base + u32(y) * params.source[0][3] + u32(x) * params.source[1][0];
     return ${ source.load };
 }
 
-fn weight_value(at: u32) -> f32 {
+fn weight_value(at: u32) -> ${ number } {
     return ${ weight.load };
 }
 
@@ -33,7 +33,7 @@ fn main(
     let image = plane / params.channels;
     let m = channel % params.m;
     let channel_group = channel / params.m;
-    var sums = vec4<f32>();
+    var sums = vec4<${ number }>();
     for (var term = 0u; term < params.terms; term++) {
         let source_channel = channel_group * params.terms + term;
         let base = params.source[0][0] + image * params.source[0][1] + source_channel * params.source[0][2];
@@ -54,7 +54,7 @@ fn main(
 # endif
             for (var kx = 0; kx < ${ kernel[1] }; kx++) {
                 let scale = weight_value(first + u32(ky * ${ kernel[1] } + kx));
-                var values = vec4<f32>();
+                var values = vec4<${ number }>();
 # for lane in range(4)
 # set of = ["x", "y", "z", "w"][lane]
 # if backward

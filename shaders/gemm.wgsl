@@ -8,10 +8,10 @@
 //   load_a(slot, m, k) -> vec4   four terms of the sum from k on, of row m; 0 outside
 //   load_b(slot, k, n) -> vec4   four columns from n on, of term k; 0 outside
 //   store(m, n, sums: vec4)      four columns of a row; may lie outside
-// `part` is the number of the part of a split sum.
+// `part` is the number of the part of a split sum, `number` the type in which it is summed.
 
-var<workgroup> tile_a: array<vec4<f32>, ${ tile.a_quads }>;
-var<workgroup> tile_b: array<vec4<f32>, ${ tile.b_quads }>;
+var<workgroup> tile_a: array<vec4<${ number }>, ${ tile.a_quads }>;
+var<workgroup> tile_b: array<vec4<${ number }>, ${ tile.b_quads }>;
 var<private> part: u32;
 
 @compute ${ workgroup }
@@ -59,7 +59,7 @@ fn main(
 
 # for row in range(tile.rows)
 # for quad in range(tile.quads)
-    var sum${ row }_${ quad } = vec4<f32>();
+    var sum${ row }_${ quad } = vec4<${ number }>();
 # endfor
 # endfor
     for (var k0 = part * params.chunk; k0 < k_end; k0 += ${ tile.depth }u) {

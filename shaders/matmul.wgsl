@@ -30,15 +30,15 @@ fn prepare_a(slot: u32, m: u32) {}
 
 fn prepare_b(slot: u32, n: u32) {}
 
-fn load_a(slot: u32, m: u32, k: u32) -> vec4<f32> {
+fn load_a(slot: u32, m: u32, k: u32) -> vec4<${ number }> {
     if (m >= params.m || k >= params.k) {
-        return vec4<f32>();
+        return vec4<${ number }>();
     }
 # if a.quad
     let quad = a[(a_base + m * ${ param("a", 1 + batch_rank)|trim } + k) / 4u];
-    return vec4<f32>(${ a.lanes|join(", ") });
+    return vec4<${ number }>(${ a.lanes|join(", ") });
 # else
-    var four = vec4<f32>();
+    var four = vec4<${ number }>();
     let start = a_base + m * ${ param("a", 1 + batch_rank)|trim };
 # for lane in range(4)
     if (k + ${ lane }u < params.k) {
@@ -50,15 +50,15 @@ fn load_a(slot: u32, m: u32, k: u32) -> vec4<f32> {
 # endif
 }
 
-fn load_b(slot: u32, k: u32, n: u32) -> vec4<f32> {
+fn load_b(slot: u32, k: u32, n: u32) -> vec4<${ number }> {
     if (k >= params.k || n >= params.n) {
-        return vec4<f32>();
+        return vec4<${ number }>();
     }
 # if b.quad
     let quad = b[(b_base + k * ${ param("b", 1 + batch_rank)|trim } + n) / 4u];
-    return vec4<f32>(${ b.lanes|join(", ") });
+    return vec4<${ number }>(${ b.lanes|join(", ") });
 # else
-    var four = vec4<f32>();
+    var four = vec4<${ number }>();
     let start = b_base + k * ${ param("b", 1 + batch_rank)|trim };
 # for lane in range(4)
     if (n + ${ lane }u < params.n) {
@@ -70,7 +70,7 @@ fn load_b(slot: u32, k: u32, n: u32) -> vec4<f32> {
 # endif
 }
 
-fn store(m: u32, n: u32, sums: vec4<f32>) {
+fn store(m: u32, n: u32, sums: vec4<${ number }>) {
     if (m >= params.m || n >= params.n) {
         return;
     }

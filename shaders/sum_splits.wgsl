@@ -12,7 +12,7 @@ fn main(
     if (index >= params.size) {
         return;
     }
-    var sum = 0.0;
+    var sum = ${ number }(0);
     for (var part = 0u; part < params.splits; part++) {
         sum += parts[part * params.size + index];
     }

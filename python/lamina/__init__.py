@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 _by_name = dtypes()
 bool_ = _by_name["bool"]
 uint8 = _by_name["uint8"]
+int8 = _by_name["int8"]
 int32 = _by_name["int32"]
 int64 = _by_name["int64"]
 float16 = _by_name["float16"]
@@ -109,6 +110,7 @@ __all__ = [
     "float64",
     "from_dlpack",
     "grad",
+    "int8",
     "int32",
     "int64",
     "interop",

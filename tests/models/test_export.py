@@ -11,6 +11,15 @@ from lamina import nn, ops
 from lamina._lamina import record
 from lamina.testing import assert_close
 
+
+def quantized_product(x):
+    """Through codes of x, and a sum in int32."""
+    zero = lamina.tensor(128, dtype=lamina.uint8)
+    codes = ops.quantize_linear(x, lamina.tensor(0.02), zero)
+    weight = lamina.tensor(rng(1).integers(-128, 128, (5, 3)).astype(np.int8), device=x.device)
+    return ops.dequantize_linear(ops.matmul_integer(codes, weight, zero), lamina.tensor(0.001))
+
+
 IMAGE = {"x": {0: "N", 2: "H", 3: "W"}}
 CASES = {
     "convolutions": (
@@ -43,6 +52,7 @@ CASES = {
         (7, 5),
         {"x": {0: "N"}},
     ),
+    "a quantised product": (lambda: quantized_product, (2, 5), (7, 5), {"x": {0: "N"}}),
     "reductions": (
         lambda: lambda x: ops.concat([ops.mean(x, 1, True), ops.max(x, 1, True), ops.sum(x, 1, True)], 1),
         (2, 5),

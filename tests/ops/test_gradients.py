@@ -58,6 +58,7 @@ CASES = {
     "conv2d_backward_weight": _case(IMAGE, normal(2, 4, 3, 6), size=[3, 2], **CONV),
     "conv_transpose2d": _case(normal(2, 4, 3, 3), normal(4, 2, 3, 2), stride=[2, 1], groups=2),
     "cross_entropy": _case(X, np.array([3, 0, 1])),
+    "dequantize_linear": _case(np.arange(-6, 6, dtype=np.int8).reshape(3, 4), POSITIVE[0]),
     "div": _case(X, POSITIVE),
     "dropout": _case(X, p=0.5),
     "einsum": _case(X, normal(4, 5), equation="ij,jk->ik"),

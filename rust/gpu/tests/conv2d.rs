@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{at, bytes, close, f32s, gpu, indices, random, run, validate, values};
+use common::{at, bytes, close, f32s, gpu, indices, random, run, validate, values, whole};
 use lamina_gpu::{
     Caps, Operand, Storage,
     kernels::{
@@ -118,6 +118,33 @@ fn channels_last(shape: [usize; 4]) -> Operand {
     let [cs, ws, hs] = [1, c as isize, (c * w) as isize];
     let strides = [(n > 0) as isize * (c * h * w) as isize, cs, hs, ws];
     Operand::view(Storage::F32, &shape, &strides, 3)
+}
+
+#[test]
+fn integers_are_summed_exactly() {
+    for case in cases() {
+        let (x, w) = (
+            Operand::contiguous(Storage::I16, &case.input),
+            Operand::contiguous(Storage::I16, &case.weight),
+        );
+        let caps = Caps::portable();
+        let kernels = conv2d(&x, &w, &case.conv, Storage::I32, None, &caps).unwrap();
+        validate(&kernels);
+        let Some(gpu) = gpu() else { continue };
+        // A buffer is of whole words.
+        let data = [(1, &x), (2, &w)].map(|(seed, o)| whole(seed, o.size() + 1, 255.0));
+        let whole_words = |v: &[i16]| bytes(&v[..v.len() & !1]).to_vec();
+        let given = [whole_words(&data[0]), whole_words(&data[1])];
+        let mut wanted = vec![0i64; case.output().iter().product()];
+        case.each(|out, input, weight| {
+            let (a, b) = (data[0][at(&x, input)], data[1][at(&w, weight)]);
+            wanted[flat(case.output(), out)] += i64::from(a) * i64::from(b);
+        });
+        let size = 4 * wanted.len() as u64;
+        let got = run(&gpu, &kernels, &[&given[0], &given[1]], &[], &[size]).unwrap();
+        let got = values::<i32>(&got[0]).into_iter().map(i64::from);
+        assert!(got.eq(wanted), "{}", case.name());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{at, bytes, close, f32s, gpu, indices, random, run, validate, values};
+use common::{at, bytes, close, f32s, gpu, indices, random, run, validate, values, whole};
 use lamina_gpu::{
     Caps, Operand, Storage,
     kernels::{ElementCode, Epilogue, matmul},
@@ -176,6 +176,36 @@ fn halves_are_multiplied_in_f32() {
 }
 
 #[test]
+fn integers_are_summed_exactly() {
+    for (m, k, n, most) in [
+        (1, 1, 1, 255.0),
+        (5, 33, 18, 255.0),
+        (64, 64, 64, 255.0),
+        (130, 8, 65, 255.0),
+        (9, 5000, 10, 255.0),
+        (9, 700, 10, 32_767.0),
+    ] {
+        let (a, b) = (
+            Operand::contiguous(Storage::I16, &[m, k]),
+            Operand::contiguous(Storage::I16, &[k, n]),
+        );
+        let kernels = matmul(&a, &b, Storage::I32, None, &Caps::portable()).unwrap();
+        validate(&kernels);
+        let Some(gpu) = gpu() else { return };
+        // A buffer is of whole words.
+        let (x, y) = (whole(1, m * k + 1, most), whole(2, k * n + 1, most));
+        let whole_words = |v: &[i16]| bytes(&v[..v.len() & !1]).to_vec();
+        let (xb, yb) = (whole_words(&x), whole_words(&y));
+        let got = run(&gpu, &kernels, &[&xb, &yb], &[], &[4 * (m * n) as u64]).unwrap();
+        let term = |row, t, column| i64::from(x[row * k + t]) * i64::from(y[t * n + column]);
+        let wanted: Vec<i32> = (indices(&[m, n]).iter())
+            .map(|at| (0..k).map(|t| term(at[0], t, at[1])).sum::<i64>() as i32)
+            .collect();
+        assert_eq!(values::<i32>(&got[0]), wanted, "{m}x{k}x{n}");
+    }
+}
+
+#[test]
 fn wrong_shapes_are_errors() {
     let caps = Caps::portable();
     let refused = |a: &Operand, b: &Operand, output| {
@@ -187,5 +217,10 @@ fn wrong_shapes_are_errors() {
     assert!(refused(&f32s(&[2, 2, 3]), &f32s(&[3, 3, 5]), Storage::F32).contains("shapes"));
     let whole = Operand::contiguous(Storage::I64, &[3, 3]);
     assert!(refused(&whole, &whole, Storage::F32).contains("I64"));
+    let bytes = Operand::contiguous(Storage::U8, &[3, 3]);
+    assert_eq!(
+        refused(&bytes, &f32s(&[3, 3]), Storage::I32),
+        "matmul: it does not multiply U8 by F32"
+    );
     assert!(refused(&f32s(&[3, 3]), &f32s(&[3, 3]), Storage::F16).contains("F16"));
 }

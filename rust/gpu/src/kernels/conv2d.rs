@@ -7,7 +7,7 @@ use super::{
     Arg, Epilogue, Kernel, Kernels,
     finish::Finish,
     gemm::{Grid, with_sum},
-    matmul,
+    matmul::{matmul, sums},
 };
 use crate::{
     adapter::Caps,
@@ -65,7 +65,8 @@ pub(super) struct Sizes {
 }
 
 /// `x [N, C, H, W]` (any strides) with `weight [O, C / groups, KH, KW]` (row-major) gives
-/// `[N, O, OH, OW]`; a bias is an epilogue's input of shape `[O, 1, 1]`.
+/// `[N, O, OH, OW]`; a bias is an epilogue's input of shape `[O, 1, 1]`.  Both are floats or
+/// integers, as in [`matmul`].
 pub fn conv2d(
     x: &Operand,
     weight: &Operand,
@@ -152,9 +153,6 @@ pub(super) fn axes(name: &str, operand: &Operand) -> Result<[usize; 4]> {
         );
         GpuError::unsupported(name, reason)
     };
-    if operand.storage.value() != "f32" {
-        return Err(refused());
-    }
     operand.shape.as_slice().try_into().map_err(|_| refused())
 }
 
@@ -238,7 +236,8 @@ pub(super) fn gather(
         .iter()
         .map(|e| e.broadcast(name, &shape))
         .collect::<Result<Vec<_>>>()?;
-    let finish = Finish::new(name, epilogue, output, 4, &strides)?;
+    let sum = sums(name, source, weight)?;
+    let finish = Finish::new(name, epilogue, sum, output, 4, &strides)?;
     let params = GatherParams {
         source: place(source),
         weight_offset: weight.offset as u32,

@@ -5,6 +5,7 @@ use super::{
     conv2d::{Conv2d, FEW, axes, place},
     finish::Finish,
     gemm::{Grid, with_sum},
+    matmul::sums,
 };
 use crate::{
     adapter::Caps,
@@ -57,6 +58,10 @@ pub fn conv2d_backward_weight(
         return Err(GpuError::unsupported(KERNEL, reason));
     }
     let (m, inner) = (out_channels / conv.groups, channels / conv.groups);
+    if sums(KERNEL, x, gradient)? != Storage::F32 {
+        let reason = format!("it takes floats, not {:?}", x.storage);
+        return Err(GpuError::unsupported(KERNEL, reason));
+    }
     let (n, k) = (inner * kernel[0] * kernel[1], images * out_h * out_w);
     if out_channels * n == 0 {
         return Ok(Kernels::default());
@@ -99,7 +104,7 @@ pub fn conv2d_backward_weight(
     let grid = Grid::new(m, n, k, conv.groups, caps);
     let sizes = grid.params();
     let fields = sizes.fields().into_iter().chain(params.fields());
-    let finish = Finish::new(KERNEL, None, Storage::F32, 1, &[])?;
+    let finish = Finish::new(KERNEL, None, Storage::F32, Storage::F32, 1, &[])?;
     let split = grid.splits > 1;
     let product = conv
         .constants(grid.kernel(KERNEL, true, true), kernel)

@@ -11,10 +11,12 @@ use crate::{
 };
 
 /// A rendered epilogue: the WGSL function
-/// `finish(in0: f32, index: u32, c: array<u32, R>) -> T`, where `c` are the output's coordinates,
+/// `finish(in0: S, index: u32, c: array<u32, R>) -> T`, where `c` are the output's coordinates,
 /// with the bindings and parameters that it reads.
 pub(crate) struct Finish {
     wgsl: String,
+    /// What `in0` is.
+    sum: Storage,
     output: Storage,
     extras: Vec<(Storage, Option<usize>)>,
     /// For each extra input its offset, then its strides along the coordinates.
@@ -26,6 +28,7 @@ impl Finish {
     pub fn new(
         kernel: &str,
         epilogue: Option<&Epilogue>,
+        sum: Storage,
         output: Storage,
         rank: usize,
         strides: &[Vec<isize>],
@@ -36,7 +39,8 @@ impl Finish {
         }
         let inputs: &[Operand] = epilogue.map_or(&[], |e| &e.inputs);
         let mut wgsl = format!(
-            "fn finish(in0: f32, index: u32, c: array<u32, {rank}>) -> {} {{\n",
+            "fn finish(in0: {}, index: u32, c: array<u32, {rank}>) -> {} {{\n",
+            sum.value(),
             output.value()
         );
         let mut places = Vec::new();
@@ -67,8 +71,8 @@ impl Finish {
         }
         let body = epilogue.map_or("out0 = in0;", |e| &e.code.body);
         let body = match (epilogue, output.value()) {
-            (Some(_), _) | (None, "f32") => body.to_owned(),
-            (None, value) => format!("out0 = {value}(in0);"),
+            (None, value) if value != sum.value() => format!("out0 = {value}(in0);"),
+            _ => body.to_owned(),
         };
         let value = output.value();
         let _ = write!(
@@ -77,10 +81,16 @@ impl Finish {
         );
         Ok(Finish {
             wgsl,
+            sum,
             output,
             extras: inputs.iter().map(|i| (i.storage, i.shares)).collect(),
             places,
         })
+    }
+
+    /// In what a kernel that ends so sums.
+    pub const fn sum(&self) -> Storage {
+        self.sum
     }
 
     /// Binds the extra inputs and `result`: by single elements or by four at once.  Of a split
@@ -88,9 +98,17 @@ impl Finish {
     pub fn result(&self, mut kernel: Kernel, quad: bool, split: bool) -> Kernel {
         kernel = (kernel.set("out_quad", quad).set("split", split))
             .set("finish", if split { "" } else { &self.wgsl })
-            .set("out_value", if split { "f32" } else { self.output.value() });
+            .set("number", self.sum.value())
+            .set(
+                "out_value",
+                if split {
+                    self.sum.value()
+                } else {
+                    self.output.value()
+                },
+            );
         if split {
-            let element = Storage::F32.element(quad);
+            let element = self.sum.element(quad);
             return kernel.bind("result", element, Access::ReadWrite, Arg::Scratch(0));
         }
         for (j, &(storage, shares)) in self.extras.iter().enumerate() {

@@ -233,7 +233,7 @@ fn sum_splits(
     };
     let workgroup = caps.max_invocations.min(256);
     let kernel = Kernel::new("sum_splits", [workgroup, 1, 1])
-        .bind("parts", "f32", Access::Read, Arg::Scratch(0))
+        .bind("parts", finish.sum().word(), Access::Read, Arg::Scratch(0))
         .set("rank", shape.len());
     finish
         .result(kernel, false, false)

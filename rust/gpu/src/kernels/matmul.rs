@@ -34,7 +34,8 @@ struct Plan {
 }
 
 /// `a[..., M, K] b[..., K, N]`, batch dimensions broadcast; the output is a whole row-major buffer.
-/// Operands are floats of any strides; the epilogue's inputs are broadcast against the output.
+/// Operands are floats, or integers of 32 bits or fewer and one sign, of any strides; sums are
+/// float32 or of 32 bits and wrap.  The epilogue's inputs are broadcast against the output.
 pub fn matmul(
     a: &Operand,
     b: &Operand,
@@ -53,20 +54,37 @@ pub fn matmul(
     let strides: Vec<Vec<isize>> = (plan.batch_strides[2..].iter().zip(&tails[2..]))
         .map(|(batch, tail)| [batch.as_slice(), tail].concat())
         .collect();
-    let finish = Finish::new(KERNEL, epilogue, output, rank, &strides)?;
+    let finish = Finish::new(
+        KERNEL,
+        epilogue,
+        sums(KERNEL, a, b)?,
+        output,
+        rank,
+        &strides,
+    )?;
     let grid = Grid::new(m, n, k, batch, caps);
     let product = product(a, b, &plan, &tails, &grid, &finish)?;
     let shape = [plan.batch_dims.as_slice(), &[m, n]].concat();
     with_sum(product, &grid, &shape, &finish, caps)
 }
 
+/// In what products of two operands are summed.
+pub(super) fn sums(kernel: &str, a: &Operand, b: &Operand) -> Result<Storage> {
+    match (a.storage.value(), b.storage.value()) {
+        ("f32", "f32") => Ok(Storage::F32),
+        ("i32", "i32") => Ok(Storage::I32),
+        ("u32", "u32") => Ok(Storage::U32),
+        _ => {
+            let reason = format!("it does not multiply {:?} by {:?}", a.storage, b.storage);
+            Err(GpuError::unsupported(kernel, reason))
+        }
+    }
+}
+
 fn plan(a: &Operand, b: &Operand, extras: &[Operand]) -> Result<(Plan, Vec<[isize; 2]>)> {
     let refuse = |reason: String| Err(GpuError::unsupported(KERNEL, reason));
     for operand in [a, b] {
         operand.check(KERNEL)?;
-        if operand.storage.value() != "f32" {
-            return refuse(format!("it does not multiply {:?}", operand.storage));
-        }
     }
     let (Some((a_batch, &[m, k])), Some((b_batch, &[k_b, n]))) = (
         a.shape.split_last_chunk::<2>(),

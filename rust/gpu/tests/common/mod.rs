@@ -124,6 +124,12 @@ pub fn random(seed: u64, count: usize) -> Vec<f32> {
     (0..count).map(next).collect()
 }
 
+/// Whole numbers in -`most`..=`most`.
+pub fn whole(seed: u64, count: usize, most: f32) -> Vec<i16> {
+    let round = |x: f32| (x * most).round() as i16;
+    random(seed, count).into_iter().map(round).collect()
+}
+
 /// Every index of a shape, in row-major order.
 pub fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
     let mut all = vec![Vec::new()];

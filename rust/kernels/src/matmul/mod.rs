@@ -1,4 +1,4 @@
-//! C = A B for f32 on the packed micro-kernel, and for every other type by
+//! C = A B for f32 and 16-bit integers on packed micro-kernels, and for every other type by
 //! plain loops.
 //!
 //! An element of C is always the same chain of operations: K in blocks of
@@ -12,6 +12,7 @@ mod epilogue;
 mod few_rows;
 mod generic;
 mod half;
+pub(crate) mod integer;
 mod operand;
 pub(crate) mod pack;
 pub(crate) mod pack_all;
@@ -24,6 +25,7 @@ mod vector;
 pub use batch::matmul_f32_batched;
 pub use epilogue::Epilogue;
 pub use generic::{Scalar, matmul_generic};
+pub use integer::{PackedColumns, matmul_integer};
 pub use operand::{MatRef, PackedRhs, Rhs};
 
 use crate::isa::Isa;

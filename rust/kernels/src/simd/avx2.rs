@@ -11,12 +11,12 @@ use std::arch::x86_64::{
     _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cmpeq_epi32,
     _mm256_cmpgt_epi32, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_cvtps_epi32,
     _mm256_cvttps_epi32, _mm256_div_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_epi32,
-    _mm256_max_ps, _mm256_min_epi32, _mm256_min_ps, _mm256_movemask_ps, _mm256_mul_ps,
-    _mm256_mullo_epi32, _mm256_or_ps, _mm256_or_si256, _mm256_permute4x64_pd, _mm256_round_ps,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_slli_epi32,
-    _mm256_sqrt_ps, _mm256_srai_epi32, _mm256_srli_epi32, _mm256_storeu_ps, _mm256_sub_epi32,
-    _mm256_sub_ps, _mm256_xor_ps, _mm256_xor_si256,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maskload_ps,
+    _mm256_maskstore_ps, _mm256_max_epi32, _mm256_max_ps, _mm256_min_epi32, _mm256_min_ps,
+    _mm256_movemask_ps, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_or_ps, _mm256_or_si256,
+    _mm256_permute4x64_pd, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32,
+    _mm256_shuffle_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_srai_epi32, _mm256_srli_epi32,
+    _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps, _mm256_xor_ps, _mm256_xor_si256,
 };
 
 /// The proof that AVX2, FMA and F16C are there; made by [`run`] alone.
@@ -101,6 +101,8 @@ impl Simd for Avx2 {
         add_i(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
         sub_i(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
         mul_i(a: __m256i, b: __m256i) -> __m256i = _mm256_mullo_epi32(a, b);
+        add_pairs(sum: __m256i, a: __m256i, b: __m256i) -> __m256i =
+            _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
         and_i(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         or_i(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
         xor_i(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm256_loadu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512,
     _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cmpeq_epi32_mask, _mm512_cmplt_epi32_mask,
     _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_cvtps_epi32, _mm512_cvttps_epi32, _mm512_div_ps,
-    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_epi32,
+    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_madd_epi16, _mm512_mask_blend_epi32,
     _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_epi32,
     _mm512_max_ps, _mm512_min_epi32, _mm512_min_ps, _mm512_mul_ps, _mm512_mullo_epi32,
     _mm512_or_si512, _mm512_permutex2var_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps,
@@ -88,6 +88,8 @@ impl Simd for Avx512 {
         add_i(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
         sub_i(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
         mul_i(a: __m512i, b: __m512i) -> __m512i = _mm512_mullo_epi32(a, b);
+        add_pairs(sum: __m512i, a: __m512i, b: __m512i) -> __m512i =
+            _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
         and_i(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
         or_i(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
         xor_i(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);

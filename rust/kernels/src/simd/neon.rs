@@ -10,12 +10,13 @@ use std::arch::aarch64::{
     vandq_u32, vbslq_f32, vbslq_s32, vceqq_f32, vceqq_s32, vcleq_f32, vcltq_f32, vcltq_s32,
     vcombine_f32, vcvt_f32_f16, vcvtnq_s32_f32, vcvtq_f32_s32, vcvtq_s32_f32, vdivq_f32,
     vdup_n_f32, vdupq_n_f32, vdupq_n_s32, vdupq_n_u32, veorq_s32, vfmaq_f32, vfmsq_f32,
-    vget_high_f32, vget_lane_f32, vget_low_f32, vld1_f32, vld1_lane_f32, vld1_u16, vld1q_f32,
-    vld1q_u32, vmaxq_f32, vmaxq_s32, vmaxvq_f32, vminq_f32, vminq_s32, vminvq_f32, vmulq_f32,
-    vmulq_s32, vmvnq_u32, vorrq_s32, vorrq_u32, vpadd_f32, vreinterpret_f16_u16,
-    vreinterpretq_f32_s32, vreinterpretq_s32_f32, vreinterpretq_s32_u32, vreinterpretq_u32_s32,
-    vrndmq_f32, vrndnq_f32, vrndpq_f32, vrndq_f32, vshlq_n_s32, vshrq_n_s32, vshrq_n_u32,
-    vsqrtq_f32, vst1_f32, vst1_lane_f32, vst1q_f32, vsubq_f32, vsubq_s32, vtstq_u32, vuzp1q_f32,
+    vget_high_f32, vget_lane_f32, vget_low_f32, vget_low_s16, vld1_f32, vld1_lane_f32, vld1_u16,
+    vld1q_f32, vld1q_u32, vmaxq_f32, vmaxq_s32, vmaxvq_f32, vminq_f32, vminq_s32, vminvq_f32,
+    vmull_high_s16, vmull_s16, vmulq_f32, vmulq_s32, vmvnq_u32, vorrq_s32, vorrq_u32, vpadd_f32,
+    vpaddq_s32, vreinterpret_f16_u16, vreinterpretq_f32_s32, vreinterpretq_s16_s32,
+    vreinterpretq_s32_f32, vreinterpretq_s32_u32, vreinterpretq_u32_s32, vrndmq_f32, vrndnq_f32,
+    vrndpq_f32, vrndq_f32, vshlq_n_s32, vshrq_n_s32, vshrq_n_u32, vsqrtq_f32, vst1_f32,
+    vst1_lane_f32, vst1q_f32, vsubq_f32, vsubq_s32, vtstq_u32, vuzp1q_f32,
 };
 
 /// The proof that NEON is there; made by [`run`] alone.
@@ -146,6 +147,11 @@ impl Simd for Neon {
         add_i(a: I, b: I) -> I = vaddq_s32(a, b);
         sub_i(a: I, b: I) -> I = vsubq_s32(a, b);
         mul_i(a: I, b: I) -> I = vmulq_s32(a, b);
+        add_pairs(sum: I, a: I, b: I) -> I = {
+            let (a, b) = (vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b));
+            let low = vmull_s16(vget_low_s16(a), vget_low_s16(b));
+            vaddq_s32(sum, vpaddq_s32(low, vmull_high_s16(a, b)))
+        };
         and_i(a: I, b: I) -> I = vandq_s32(a, b);
         or_i(a: I, b: I) -> I = vorrq_s32(a, b);
         xor_i(a: I, b: I) -> I = veorq_s32(a, b);

@@ -79,6 +79,10 @@ impl Simd for Portable {
         add_i(a: i32, b: i32) -> i32 = a.wrapping_add(b);
         sub_i(a: i32, b: i32) -> i32 = a.wrapping_sub(b);
         mul_i(a: i32, b: i32) -> i32 = a.wrapping_mul(b);
+        add_pairs(sum: i32, a: i32, b: i32) -> i32 = {
+            let low = i32::from(a as i16) * i32::from(b as i16);
+            sum.wrapping_add(low).wrapping_add((a >> 16) * (b >> 16))
+        };
         and_i(a: i32, b: i32) -> i32 = a & b;
         or_i(a: i32, b: i32) -> i32 = a | b;
         xor_i(a: i32, b: i32) -> i32 = a ^ b;

@@ -80,6 +80,18 @@ impl Kernel for Check {
             geti(s.mul_i(i, seven)),
             one(&|a| a.wrapping_mul(0x7654_3217))
         );
+        for other in [0x7654_3217, -0x7fff_8000, i32::MIN] {
+            let half = |x: i32, y: i32| i64::from(x as i16) * i64::from(y as i16);
+            assert_eq!(
+                geti(s.add_pairs(seven, i, s.splat_i(other))),
+                one(&|a| (0x7654_3217 + half(a, other) + half(a >> 16, other >> 16)) as i32)
+            );
+        }
+        let least = s.splat_i(i32::from_ne_bytes([0, 0x80, 0, 0x80]));
+        assert_eq!(
+            geti(s.add_pairs(s.splat_i(0), least, least)),
+            vec![i32::MIN; n]
+        );
         assert_eq!(geti(s.and_i(i, seven)), one(&|a| a & 0x7654_3217));
         assert_eq!(geti(s.or_i(i, seven)), one(&|a| a | 0x7654_3217));
         assert_eq!(geti(s.xor_i(i, seven)), one(&|a| a ^ 0x7654_3217));

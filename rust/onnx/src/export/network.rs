@@ -3,11 +3,19 @@
 use super::elementwise::reducible;
 use super::emit::Emit;
 use crate::ir::Attribute;
+use crate::write::elem_type;
 use lamina_core::{Attr, DType, Error, Result};
 
 pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
     match name {
         "matmul" => e.direct("MatMul", &[]),
+        // Of int16, which MatMulInteger does not take; MatMul takes int32.
+        "matmul_integer" => {
+            let to = [("to", Attribute::Int(elem_type(DType::I32) as i64))];
+            let inputs = e.inputs.to_vec();
+            let wide: Vec<String> = inputs.iter().map(|x| e.make("Cast", &[x], &to)).collect();
+            e.finish("MatMul", &[&wide[0], &wide[1]], &[]);
+        }
         "linear" => {
             let transposed = e.int("transposed")?;
             e.direct("Gemm", &[("transB", Attribute::Int(transposed))]);

@@ -151,22 +151,36 @@ fn cropped(call: &Call<'_, '_>, x: &Value, pads: &mut [i64; 4]) -> Traced<Value>
     )
 }
 
-fn conv(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
-    let (x, w) = (call.input(0)?, call.input(1)?);
-    let rank = call.rank(&x)?;
-    if !matches!(rank, 3 | 4) || call.rank(&w)? != rank {
+/// A convolution as `conv2d` and its like take it.
+pub(super) struct Sliding {
+    pub(super) x: Value,
+    pub(super) w: Value,
+    pub(super) attrs: Attrs,
+    /// Of the model's own x.
+    pub(super) rank: usize,
+}
+
+/// The window of a node over `x`, with weight `w`.
+pub(super) fn sliding(call: &Call<'_, '_>, x: &Value, w: &Value) -> Traced<Sliding> {
+    let rank = call.rank(x)?;
+    if !matches!(rank, 3 | 4) || call.rank(w)? != rank {
         return call.unsupported(format!(
             "convolution of {rank} axes by weights of {}; 1-d and 2-d exist",
-            call.rank(&w)?
+            call.rank(w)?
         ));
     }
-    let (mut x, w) = (lift(call, &x)?, lift(call, &w)?);
+    let (mut x, w) = (lift(call, x)?, lift(call, w)?);
     let [_, _, kernel_h, kernel_w] = call.dims(&w, "the weight")?;
     let mut window = Window::of(call, rank - 2, Some([kernel_h, kernel_w]))?;
     if let Padding::Explicit(pads) = &mut window.padding {
         x = cropped(call, &x, pads)?;
     }
     let attrs = window.attrs().with("groups", call.int_or("group", 1)?);
+    Ok(Sliding { x, w, attrs, rank })
+}
+
+fn conv(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let Sliding { x, w, attrs, rank } = sliding(call, &call.input(0)?, &call.input(1)?)?;
     let bias = call.optional(2);
     let mut inputs = vec![&x, &w];
     inputs.extend(bias.as_ref());

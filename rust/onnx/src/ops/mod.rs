@@ -14,6 +14,7 @@ mod move_;
 mod normalize;
 mod pool;
 mod product;
+mod quantize;
 mod random;
 mod reduce;
 mod resize;
@@ -60,6 +61,7 @@ const FAMILIES: &[Family] = &[
     normalize::FAMILY,
     pool::FAMILY,
     product::FAMILY,
+    quantize::FAMILY,
     random::FAMILY,
     reduce::FAMILY,
     resize::FAMILY,

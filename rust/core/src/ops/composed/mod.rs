@@ -8,6 +8,8 @@ pub mod einsum;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;
+pub mod quantize;
+pub mod quantized;
 pub mod reduce;
 pub mod shape;
 

@@ -9,11 +9,13 @@
 mod backward_input;
 mod backward_weight;
 pub mod blocked;
+mod integer;
 pub mod inverted_residual;
 pub mod scale;
 
 pub use backward_input::{Conv2dBackwardInput, conv_transpose2d};
 pub use backward_weight::Conv2dBackwardWeight;
+pub use integer::conv2d_integer;
 
 use super::padding::{Padding, Window};
 use super::{elementwise as e, views};
@@ -241,7 +243,7 @@ pub fn conv2d(form: &Conv2d, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> R
     add_channel_bias("conv2d", &y, bias)
 }
 
-fn add_channel_bias(op: &str, y: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+pub(super) fn add_channel_bias(op: &str, y: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let Some(bias) = bias else {
         return Ok(y.clone());
     };

@@ -1,8 +1,10 @@
 //! Matrix products with broadcast batches.
 
 mod epilogue;
+mod integer;
 
 pub use epilogue::MatmulEpilogue;
+pub use integer::matmul_integer;
 
 use super::{reduce, views};
 use crate::call::{CpuCall, GpuCall};
@@ -42,22 +44,10 @@ impl Op for Matmul {
                 "matmul: is not defined for bool; cast it first",
             ));
         }
-        let ([.., rows, inner], [.., depth, cols]) = (&a.shape[..], &b.shape[..]) else {
-            return Err(Error::shape(format!(
-                "matmul: wanted at least 2 axes each, got {:?} and {:?}",
-                a.shape, b.shape
-            )));
-        };
-        if inner != depth {
-            return Err(Error::shape(format!(
-                "matmul: {:?} @ {:?}: the first has {inner} columns, the second {depth} rows; they must be equal",
-                a.shape, b.shape
-            )));
-        }
-        let (a_rank, b_rank) = (a.shape.len(), b.shape.len());
-        let mut shape = broadcast("matmul", &a.shape[..a_rank - 2], &b.shape[..b_rank - 2])?;
-        shape.extend([*rows, *cols]);
-        Ok(vec![Meta::new(a.dtype, shape)])
+        Ok(vec![Meta::new(
+            a.dtype,
+            product_shape("matmul", &a.shape, &b.shape)?,
+        )])
     }
 
     fn gradient(&self) -> Gradient {
@@ -132,7 +122,7 @@ impl Op for Matmul {
         let [a, b] = call.inputs else {
             return Err(Error::internal("matmul: two inputs"));
         };
-        if call.dtypes[0] != DType::F32 {
+        if !matches!(call.dtypes[0], DType::F32 | DType::I32 | DType::U32) {
             return Ok(Lowered::Unsupported(format!(
                 "matmul of {} has no GPU kernel",
                 call.dtypes[0]
@@ -148,6 +138,23 @@ impl Op for Matmul {
         let inner = inputs[0].shape.last().copied().unwrap_or(0);
         2 * (outputs[0].len() * inner) as u64
     }
+}
+
+/// Of the product of two operands of at least two axes.
+fn product_shape(op: &str, a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
+    let ([.., rows, inner], [.., depth, cols]) = (a, b) else {
+        return Err(Error::shape(format!(
+            "{op}: wanted at least 2 axes each, got {a:?} and {b:?}"
+        )));
+    };
+    if inner != depth {
+        return Err(Error::shape(format!(
+            "{op}: {a:?} @ {b:?}: the first has {inner} columns, the second {depth} rows; they must be equal"
+        )));
+    }
+    let mut shape = broadcast(op, &a[..a.len() - 2], &b[..b.len() - 2])?;
+    shape.extend([*rows, *cols]);
+    Ok(shape)
 }
 
 /// From `start` on; nothing where that lies behind the end (empty operands).
@@ -263,30 +270,39 @@ fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     record_one(&OpRef::new(Matmul {}), &[a.clone(), b.clone()])
 }
 
-/// NumPy's rule: a 1-d operand is a row or column, whose axis goes again.
 pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if a.rank() == 0 || b.rank() == 0 {
-        return Err(Error::shape(
-            "matmul: a 0-d operand is no matrix; use * for products with a number",
-        ));
-    }
     let dtype = crate::promote::promote(a.dtype(), b.dtype());
     let (a, b) = (
         super::elementwise::cast(a, dtype)?,
         super::elementwise::cast(b, dtype)?,
     );
+    of_matrices("matmul", &a, &b, product)
+}
+
+/// NumPy's rule: a 1-d operand is a row or column, whose axis goes again.
+fn of_matrices(
+    op: &str,
+    a: &Tensor,
+    b: &Tensor,
+    product: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    if a.rank() == 0 || b.rank() == 0 {
+        return Err(Error::shape(format!(
+            "{op}: a 0-d operand is no matrix; use * for products with a number"
+        )));
+    }
     let (a_vector, b_vector) = (a.rank() == 1, b.rank() == 1);
     let a = if a_vector {
-        views::unsqueeze(&a, &[0])?
+        &views::unsqueeze(a, &[0])?
     } else {
         a
     };
     let b = if b_vector {
-        views::unsqueeze(&b, &[-1])?
+        &views::unsqueeze(b, &[-1])?
     } else {
         b
     };
-    let y = product(&a, &b)?;
+    let y = product(a, b)?;
     let rank = y.rank();
     let kept = y
         .shape()

@@ -9,6 +9,7 @@ mod network;
 mod optimizer;
 mod order;
 mod product;
+mod quantize;
 mod random;
 mod reduce;
 mod views;
@@ -30,6 +31,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     optimizer::entries,
     order::entries,
     product::entries,
+    quantize::entries,
     random::entries,
     reduce::entries,
     views::entries,
