@@ -12,6 +12,7 @@ mod product;
 mod random;
 mod reduce;
 mod views;
+mod window;
 
 use crate::node::record_op;
 use crate::op::{Op, OpRef};
@@ -33,6 +34,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     random::entries,
     reduce::entries,
     views::entries,
+    window::entries,
 ];
 
 type Record = dyn Fn(&str, &[Tensor], &Attrs) -> Result<Vec<Tensor>> + Send + Sync;
