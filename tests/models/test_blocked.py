@@ -214,9 +214,10 @@ def test_gradients_in_blocks_are_the_oracles(kernel: int, stride: int, dilation:
     )
     hidden = product.conv(x.astype(float), w.astype(float), b.astype(float), **form)
     rectified = np.maximum(hidden, 0)
-    want = pool.max_pool2d(rectified, 2)
+    windows = pool.windows(rectified.shape, 2)
+    want = pool.max_pool(rectified, windows)
     gy = rng.standard_normal(want.shape).astype("f")
-    back = pool.max_pool2d_vjp(gy.astype(float), rectified, 2)[0] * (hidden > 0)
+    back = pool.max_pool_vjp(gy.astype(float), rectified, windows)[0] * (hidden > 0)
     gradients = product.conv_vjp(back, x.astype(float), w.astype(float), b.astype(float), **form)
 
     tensors = [nn.Parameter(lamina.tensor(v)) for v in (x, w, b)]

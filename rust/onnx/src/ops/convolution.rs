@@ -119,7 +119,9 @@ fn cropped(call: &Call<'_, '_>, x: &Value, pads: &mut [i64]) -> Traced<Value> {
     let rank = sizes.len();
     let axes: Vec<usize> = (2..rank + 2).collect();
     let cut: Vec<i64> = pads.iter().map(|p| (-p).max(0)).collect();
-    pads.iter_mut().for_each(|p| *p = (*p).max(0));
+    for pad in pads.iter_mut() {
+        *pad = (*pad).max(0);
+    }
     let ends = sizes.iter().zip(&cut[rank..]);
     let ends: Vec<i64> = ends.map(|(&n, cut)| (n as i64 - cut).max(0)).collect();
     call.slice(x, &axes, &cut[..rank], &ends, &vec![1; rank])

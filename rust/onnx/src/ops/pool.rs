@@ -110,9 +110,8 @@ fn max_unpool(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, index) = (call.input(0)?, call.input(1)?);
     let rank = spatial(call, &x)?;
     let wanted = call.known_optional_ints(2)?;
-    let kernel = match numbers(call, "kernel_shape", rank, 1)? {
-        Some(kernel) => kernel,
-        None => return call.wrong("attribute 'kernel_shape' is required and is missing"),
+    let Some(kernel) = numbers(call, "kernel_shape", rank, 1)? else {
+        return call.wrong("attribute 'kernel_shape' is required and is missing");
     };
     let stride = steps(call, "strides", rank)?;
     let pads = numbers(call, "pads", 2 * rank, 0)?.unwrap_or_else(|| vec![0; 2 * rank]);
