@@ -212,12 +212,13 @@ def test_gradients_in_blocks_are_the_oracles(kernel: int, stride: int, dilation:
     x, w, b = (
         rng.standard_normal(shape).astype("f") for shape in [(4, 64, 32, 31), (80, 64, kernel, kernel), (80,)]
     )
-    hidden = product.conv2d(x.astype(float), w.astype(float), b.astype(float), **form)
+    hidden = product.conv(x.astype(float), w.astype(float), b.astype(float), **form)
     rectified = np.maximum(hidden, 0)
-    want = pool.max_pool2d(rectified, 2)
+    windows = pool.windows(rectified.shape, 2)
+    want = pool.max_pool(rectified, windows)
     gy = rng.standard_normal(want.shape).astype("f")
-    back = pool.max_pool2d_vjp(gy.astype(float), rectified, 2)[0] * (hidden > 0)
-    gradients = product.conv2d_vjp(back, x.astype(float), w.astype(float), b.astype(float), **form)
+    back = pool.max_pool_vjp(gy.astype(float), rectified, windows)[0] * (hidden > 0)
+    gradients = product.conv_vjp(back, x.astype(float), w.astype(float), b.astype(float), **form)
 
     tensors = [nn.Parameter(lamina.tensor(v)) for v in (x, w, b)]
     y = ops.max_pool2d(ops.relu(ops.conv2d(*tensors, **form)), 2)
@@ -251,11 +252,11 @@ def test_small_strided_images_stay_in_blocks() -> None:
     assert [step.op for step in phases] == ["conv2d_backward_input"] * 2
 
     x, first, strided, short, gy = (v.astype(float) for v in (x, first, strided, short, gy))
-    inner = np.tanh(product.conv2d(x, first, padding=1))
-    close(y, product.conv2d(inner, strided, stride=2, padding=1) + product.conv2d(inner, short, stride=2))
-    back, to_strided, *_ = product.conv2d_vjp(gy, inner, strided, stride=2, padding=1)
-    more, to_short, *_ = product.conv2d_vjp(gy, inner, short, stride=2)
-    to_first = product.conv2d_vjp((back + more) * (1 - inner**2), x, first, padding=1)[1]
+    inner = np.tanh(product.conv(x, first, padding=1))
+    close(y, product.conv(inner, strided, stride=2, padding=1) + product.conv(inner, short, stride=2))
+    back, to_strided, *_ = product.conv_vjp(gy, inner, strided, stride=2, padding=1)
+    more, to_short, *_ = product.conv_vjp(gy, inner, short, stride=2)
+    to_first = product.conv_vjp((back + more) * (1 - inner**2), x, first, padding=1)[1]
     for got, want in zip(found, (to_first, to_strided, to_short), strict=True):
         close(got, want)
 
@@ -280,11 +281,11 @@ def test_transposed_convolutions_stay_in_blocks(kernel: int, stride: int, paddin
     assert [step.op for step in steps].count("reorder") == 2
 
     x, first, turned, bias, last = (v.astype(float) for v in (x, first, turned, bias, last))
-    inner = np.maximum(product.conv2d(x, first, padding=1), 0)
+    inner = np.maximum(product.conv(x, first, padding=1), 0)
     size = [(n - 1) * stride - 2 * padding + kernel for n in inner.shape[2:]]
     large = np.zeros((2, 40, *size))
-    wide = product.conv2d_vjp(inner, large, turned, **form)[0] + bias[:, None, None]
-    close(y, product.conv2d(np.where(wide < 0, 0.1 * wide, wide), last))
+    wide = product.conv_vjp(inner, large, turned, **form)[0] + bias[:, None, None]
+    close(y, product.conv(np.where(wide < 0, 0.1 * wide, wide), last))
 
 
 def test_a_training_step_stays_in_blocks() -> None:
@@ -301,7 +302,7 @@ def test_a_training_step_stays_in_blocks() -> None:
     for w, tensor in zip(weights, tensors, strict=True):
         y = ops.tanh(ops.conv2d(y, tensor, padding=1))
         inputs.append(hidden)
-        hidden = np.tanh(product.conv2d(hidden, w.astype(float), None, padding=1))
+        hidden = np.tanh(product.conv(hidden, w.astype(float), None, padding=1))
     gy = rng.standard_normal(y.shape).astype("f")
     found = lamina.grad((y * lamina.tensor(gy)).sum(), tensors)
     steps = [step.op for step in lamina.explain(*found).steps]
@@ -310,7 +311,7 @@ def test_a_training_step_stays_in_blocks() -> None:
     back = gy * (1 - hidden**2)
     for at in (2, 1, 0):
         w = weights[at].astype(float)
-        dx, dw, *_ = product.conv2d_vjp(back, inputs[at], w, None, padding=1)
+        dx, dw, *_ = product.conv_vjp(back, inputs[at], w, None, padding=1)
         close(found[at], dw)
         back = dx * (1 - inputs[at] ** 2)
 
@@ -336,12 +337,12 @@ def test_batch_norms_in_training_stay_in_blocks() -> None:
     assert [op for op, _ in steps].count("reorder") == 1
 
     x, first, last, weight, bias = (v.astype(float) for v in (x, first, last, weight, bias))
-    hidden = product.conv2d(x, first, None, padding=1)
+    hidden = product.conv(x, first, None, padding=1)
     moved = norm.batch_norm_training(hidden, weight, bias, 1e-5)[0]
-    close(y, product.conv2d(moved, last))
-    back, to_last, *_ = product.conv2d_vjp(gy.astype(float), moved, last)
+    close(y, product.conv(moved, last))
+    back, to_last, *_ = product.conv_vjp(gy.astype(float), moved, last)
     back, to_weight, to_bias = norm.batch_norm_training_vjp(back, hidden, weight, bias, 1e-5)
-    to_first = product.conv2d_vjp(back, x, first, None, padding=1)[1]
+    to_first = product.conv_vjp(back, x, first, None, padding=1)[1]
     for got, want in zip(found, (to_first, to_weight, to_bias, to_last), strict=True):
         close(got, want)
 

@@ -104,18 +104,18 @@ def test_moves_between_convolutions_stay_in_blocks(name: str) -> None:
     x, first, last = drawn((BATCH, 3, HEIGHT, WIDTH), (CHANNELS, 3, 3, 3), (40, len(move.channels), 1, 1))
     weights = [nn.Parameter(lamina.tensor(w)) for w in (first, last)]
     y = ops.conv2d(move.apply(ops.tanh(ops.conv2d(lamina.tensor(x), weights[0], padding=1))), weights[1])
-    hidden = np.tanh(product.conv2d(x.astype(float), first.astype(float), None, padding=1))
+    hidden = np.tanh(product.conv(x.astype(float), first.astype(float), None, padding=1))
     moved = move.forward(hidden)
-    want = product.conv2d(moved, last.astype(float))
+    want = product.conv(moved, last.astype(float))
     (gy,) = drawn(want.shape)
     found = lamina.grad((y * lamina.tensor(gy)).sum(), weights)
     # The result leaves; what enters is the loss's gradient.
     assert steps_of(y).count("reorder") == 1
     assert steps_of(*found).count("reorder") == 1
     close(y, want)
-    back, to_last, *_ = product.conv2d_vjp(gy.astype(float), moved, last.astype(float))
+    back, to_last, *_ = product.conv_vjp(gy.astype(float), moved, last.astype(float))
     back = move.back(back) * (1 - hidden**2)
-    to_first = product.conv2d_vjp(back, x.astype(float), first.astype(float), None, padding=1)[1]
+    to_first = product.conv_vjp(back, x.astype(float), first.astype(float), None, padding=1)[1]
     close(found[0], to_first)
     close(found[1], to_last)
 
@@ -134,11 +134,11 @@ def test_a_neck_stays_in_blocks() -> None:
     assert steps_of(y).count("reorder") == 1
 
     x, fine, coarse, last, half = (v.astype(float) for v in (x, fine, coarse, last, half))
-    above = np.maximum(product.conv2d(x, fine, padding=1), 0)
-    below = np.maximum(product.conv2d(above, coarse, stride=2, padding=1), 0)
+    above = np.maximum(product.conv(x, fine, padding=1), 0)
+    below = np.maximum(product.conv(above, coarse, stride=2, padding=1), 0)
     both = np.concatenate([resize.resize(below, scales=(2, 2)), above], 1)
-    mixed = product.conv2d(both, last)
-    close(y, np.concatenate([mixed[:, :32], product.conv2d(mixed[:, 32:], half, padding=1)], 1))
+    mixed = product.conv(both, last)
+    close(y, np.concatenate([mixed[:, :32], product.conv(mixed[:, 32:], half, padding=1)], 1))
 
 
 def test_channels_that_end_inside_a_block_are_reordered_there_alone() -> None:
@@ -151,5 +151,5 @@ def test_channels_that_end_inside_a_block_are_reordered_there_alone() -> None:
     at = found.index("concat")
     # Both before it, the whole after it, and the result.
     assert [found[:at].count("reorder"), found[at:].count("reorder")] == [2, 2]
-    parts = [np.tanh(product.conv2d(x.astype(float), w.astype(float), padding=2)) for w in (left, right)]
-    close(y, product.conv2d(np.concatenate(parts, 1), last.astype(float), padding=1))
+    parts = [np.tanh(product.conv(x.astype(float), w.astype(float), padding=2)) for w in (left, right)]
+    close(y, product.conv(np.concatenate(parts, 1), last.astype(float), padding=1))

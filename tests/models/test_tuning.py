@@ -40,7 +40,7 @@ def net(tmp_path: Path) -> Path:
     lamina.onnx.save(conv.eval(), [lamina.tensor(x)], str(tmp_path / "net.onnx"))
     np.save(tmp_path / "x.npy", x)
     np.save(
-        tmp_path / "expected.npy", product.conv2d(x.astype("d"), conv.weight.numpy().astype("d"), padding=1)
+        tmp_path / "expected.npy", product.conv(x.astype("d"), conv.weight.numpy().astype("d"), padding=1)
     )
     return tmp_path
 

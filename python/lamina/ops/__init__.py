@@ -25,6 +25,17 @@ from lamina.ops.activation import (
     softsign,
     threshold,
 )
+from lamina.ops.adaptive_pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices,
+)
 from lamina.ops.arithmetic import (
     add,
     div,
@@ -36,6 +47,16 @@ from lamina.ops.arithmetic import (
     pow,
     remainder,
     sub,
+)
+from lamina.ops.avg_pool import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    global_avg_pool2d,
+    global_max_pool2d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
 )
 from lamina.ops.bits import (
     bitwise_and,
@@ -65,9 +86,13 @@ from lamina.ops.comparison import (
     ne,
     where,
 )
-from lamina.ops.conv2d import (
+from lamina.ops.conv import (
+    conv1d,
     conv2d,
+    conv3d,
+    conv_transpose1d,
     conv_transpose2d,
+    conv_transpose3d,
 )
 from lamina.ops.elementwise import (
     abs,
@@ -92,6 +117,12 @@ from lamina.ops.elementwise import (
     tanh,
     trunc,
 )
+from lamina.ops.fold import (
+    fold,
+    frame,
+    overlap_add,
+    unfold,
+)
 from lamina.ops.indexing import (
     embedding,
     gather,
@@ -106,6 +137,17 @@ from lamina.ops.indexing import (
 )
 from lamina.ops.loss import cross_entropy, mse_loss
 from lamina.ops.make import arange, full, normal, ones, uniform, zeros
+from lamina.ops.max_pool import (
+    max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d,
+    max_pool2d_with_indices,
+    max_pool3d,
+    max_pool3d_with_indices,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
 from lamina.ops.network import (
     batch_norm,
     dropout,
@@ -116,12 +158,6 @@ from lamina.ops.network import (
     resize,
 )
 from lamina.ops.nms import nms
-from lamina.ops.pool2d import (
-    avg_pool2d,
-    global_avg_pool2d,
-    global_max_pool2d,
-    max_pool2d,
-)
 from lamina.ops.quantize import (
     conv2d_integer,
     dequantize_linear,
@@ -184,6 +220,15 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
     "add",
     "arange",
     "argmax",
@@ -192,7 +237,9 @@ __all__ = [
     "asinh",
     "atan",
     "atanh",
+    "avg_pool1d",
     "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bitcast",
     "bitwise_and",
@@ -206,9 +253,13 @@ __all__ = [
     "celu",
     "clip",
     "concat",
+    "conv1d",
     "conv2d",
     "conv2d_integer",
+    "conv3d",
+    "conv_transpose1d",
     "conv_transpose2d",
+    "conv_transpose3d",
     "cos",
     "cosh",
     "cross_entropy",
@@ -231,6 +282,8 @@ __all__ = [
     "floor",
     "floor_div",
     "fmod",
+    "fold",
+    "frame",
     "full",
     "gather",
     "ge",
@@ -259,11 +312,22 @@ __all__ = [
     "logical_xor",
     "logsigmoid",
     "logsumexp",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "lt",
     "matmul",
     "matmul_integer",
     "max",
+    "max_pool1d",
+    "max_pool1d_with_indices",
     "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_pool3d",
+    "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "maximum",
     "mean",
     "min",
@@ -278,6 +342,7 @@ __all__ = [
     "normal",
     "one_hot",
     "ones",
+    "overlap_add",
     "pad",
     "permute",
     "pow",
@@ -326,6 +391,7 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
+    "unfold",
     "uniform",
     "unsqueeze",
     "var",

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-Pair: TypeAlias = int | tuple[int, int]
-Padding: TypeAlias = (
-    int | tuple[int, int] | Sequence[tuple[int, int]] | Literal["valid", "same", "same_lower"]
-)
+Size: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = int | Sequence[int] | Sequence[tuple[int, int]] | Literal["valid", "same", "same_lower"]
 
 
-def pair(value: int | Sequence[int]) -> list[int]:
-    """Both sides from one number."""
-    return [value, value] if isinstance(value, int) else list(value)
+def size_of(value: Size) -> int | list[int]:
+    """One number for all axes, or one for each."""
+    return value if isinstance(value, int) else list(value)
 
 
-def padding_of(padding: Padding) -> str | list[int]:
-    """As the core wants it: a word, or top, left, bottom, right."""
-    if isinstance(padding, str):
+def each(value: Size, axes: int) -> list[int]:
+    """One number for each axis."""
+    return [value] * axes if isinstance(value, int) else list(value)
+
+
+def padding_of(padding: Padding) -> str | int | list[int]:
+    """As the core wants it: a word, a number, or those in front of each axis and those behind."""
+    if isinstance(padding, (str, int)):
         return padding
-    if isinstance(padding, int):
-        return [padding] * 4
-    vertical, horizontal = padding
-    top, bottom = (vertical, vertical) if isinstance(vertical, int) else vertical
-    left, right = (horizontal, horizontal) if isinstance(horizontal, int) else horizontal
-    return [top, left, bottom, right]
+    sides = [(side, side) if isinstance(side, int) else side for side in padding]
+    return [before for before, _ in sides] + [after for _, after in sides]

@@ -7,7 +7,7 @@ from typing import Literal, overload
 
 from lamina._lamina import Tensor
 from lamina.ops._record import Operand, TensorLike, many, one
-from lamina.ops._window import Pair, pair
+from lamina.ops._window import Size, each
 from lamina.ops.make import ones
 
 
@@ -195,7 +195,7 @@ def dropout(x: TensorLike, p: float = 0.5) -> Tensor:
 
 def resize(
     x: TensorLike,
-    size: Pair | None = None,
+    size: Size | None = None,
     scales: tuple[float, float] | None = None,
     mode: Literal["nearest", "linear", "cubic"] = "nearest",
     coordinate_mode: str = "half_pixel",
@@ -221,7 +221,7 @@ def resize(
     return one(
         "resize",
         x,
-        size=None if size is None else pair(size),
+        size=None if size is None else each(size, 2),
         scales=None if scales is None else list(scales),
         mode=mode,
         coordinate_mode=coordinate_mode,

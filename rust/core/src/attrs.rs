@@ -136,6 +136,10 @@ attr_of!(f64, "a number", Attr::Float(v) => *v, Attr::Int(v) => *v as f64; self 
 attr_of!(String, "a string", Attr::Str(v) => v.clone(); self => Attr::Str(self.clone()));
 attr_of!(Vec<i64>, "a sequence of ints", Attr::Ints(v) => v.clone(), Attr::Int(v) => vec![*v],
     Attr::Floats(v) if v.is_empty() => Vec::new(); self => Attr::Ints(self.clone()));
+attr_of!(Vec<usize>, "an int >= 0 or a sequence of them", Attr::Int(v @ 0..) => vec![*v as usize],
+    Attr::Ints(v) if v.iter().all(|x| *x >= 0) => v.iter().map(|x| *x as usize).collect(),
+    Attr::Floats(v) if v.is_empty() => Vec::new();
+    self => Attr::Ints(self.iter().map(|x| *x as i64).collect()));
 attr_of!(Vec<f64>, "a sequence of numbers", Attr::Floats(v) => v.clone(), Attr::Float(v) => vec![*v],
     Attr::Int(v) => vec![*v as f64],
     Attr::Ints(v) => v.iter().map(|x| *x as f64).collect(); self => Attr::Floats(self.clone()));

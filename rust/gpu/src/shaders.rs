@@ -35,6 +35,7 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("max_pool2d"),
     shader!("max_pool2d_backward"),
     shader!("moments"),
+    shader!("overlap_add"),
     shader!("philox"),
     shader!("reduce"),
     shader!("resize"),

@@ -20,6 +20,7 @@ pub mod math;
 pub mod matmul;
 pub mod nms;
 pub mod number;
+pub mod overlap_add;
 pub mod pad;
 pub mod pages;
 pub mod philox;

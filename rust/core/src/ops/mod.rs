@@ -18,6 +18,7 @@ pub mod iota;
 pub mod layer_norm;
 pub mod matmul;
 pub mod optimizer;
+pub mod overlap_add;
 pub mod pad;
 pub mod padding;
 pub mod pool2d;

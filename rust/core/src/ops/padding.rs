@@ -1,13 +1,15 @@
-//! Padding as it is asked for, and what it comes to.
+//! Windows that slide over axes, the padding around these, and what both come
+//! to.
 
 use crate::attrs::{FromAttr, ToAttr};
 use crate::{Attr, Error, Result};
 
-/// Around the image.
+/// Around the image; the numbers are those of two axes or, as given, of any
+/// number of them.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Padding {
-    /// Top, left, bottom, right.
-    Explicit([usize; 4]),
+pub enum Padding<P = [usize; 4]> {
+    /// Top, left, bottom, right: in front of each axis, then behind each.
+    Explicit(P),
     /// Output ceil(input / stride), the odd element at the end.
     Same,
     /// As `Same`, the odd element at the start.
@@ -20,35 +22,155 @@ impl Default for Padding {
     }
 }
 
-impl FromAttr for Padding {
-    fn from_attr(attr: &Attr) -> std::result::Result<Self, &'static str> {
-        const WANTED: &str = "an int >= 0, (height, width), (top, left, bottom, right), 'valid', 'same' or 'same_lower'";
-        match attr {
-            Attr::Int(n @ 0..) => Ok(Padding::Explicit([*n as usize; 4])),
-            Attr::Ints(v) if v.iter().all(|n| *n >= 0) => match v[..] {
-                [h, w] => Ok(Padding::Explicit([h, w, h, w].map(|n| n as usize))),
-                [t, l, b, r] => Ok(Padding::Explicit([t, l, b, r].map(|n| n as usize))),
-                _ => Err(WANTED),
-            },
-            Attr::Str(name) => match name.as_str() {
-                "valid" => Ok(Padding::default()),
-                "same" => Ok(Padding::Same),
-                "same_lower" => Ok(Padding::SameLower),
-                _ => Err(WANTED),
-            },
-            _ => Err(WANTED),
-        }
+/// The numbers of a padding.
+pub trait Sides: Sized {
+    const WANTED: &'static str;
+
+    fn of(numbers: &[i64]) -> Option<Self>;
+
+    fn to_vec(&self) -> Vec<i64>;
+}
+
+impl Sides for [usize; 4] {
+    const WANTED: &'static str =
+        "an int >= 0, (height, width), (top, left, bottom, right), 'valid', 'same' or 'same_lower'";
+
+    fn of(numbers: &[i64]) -> Option<Self> {
+        let sides = match *numbers {
+            [n] => [n; 4],
+            [h, w] => [h, w, h, w],
+            [t, l, b, r] => [t, l, b, r],
+            _ => return None,
+        };
+        (sides.iter().all(|n| *n >= 0)).then(|| sides.map(|n| n as usize))
+    }
+
+    fn to_vec(&self) -> Vec<i64> {
+        self.iter().map(|&n| n as i64).collect()
     }
 }
 
-impl ToAttr for Padding {
+/// One number, one for each axis, or one for each side of each axis.
+impl Sides for Vec<i64> {
+    const WANTED: &'static str = "an int, one for each axis, those in front and then those behind, 'valid', 'same' or 'same_lower'";
+
+    fn of(numbers: &[i64]) -> Option<Self> {
+        Some(numbers.to_vec())
+    }
+
+    fn to_vec(&self) -> Vec<i64> {
+        self.clone()
+    }
+}
+
+impl<P: Sides> FromAttr for Padding<P> {
+    fn from_attr(attr: &Attr) -> std::result::Result<Self, &'static str> {
+        let numbers: &[i64] = match attr {
+            Attr::Int(n) => std::slice::from_ref(n),
+            Attr::Ints(v) => v,
+            Attr::Str(name) => match name.as_str() {
+                "valid" => &[0],
+                "same" => return Ok(Padding::Same),
+                "same_lower" => return Ok(Padding::SameLower),
+                _ => return Err(P::WANTED),
+            },
+            _ => return Err(P::WANTED),
+        };
+        P::of(numbers).map(Padding::Explicit).ok_or(P::WANTED)
+    }
+}
+
+impl<P: Sides> ToAttr for Padding<P> {
     fn to_attr(&self) -> Attr {
         match self {
-            Padding::Explicit(pads) => Attr::Ints(pads.iter().map(|&n| n as i64).collect()),
+            Padding::Explicit(pads) => Attr::Ints(pads.to_vec()),
             Padding::Same => Attr::Str("same".to_owned()),
             Padding::SameLower => Attr::Str("same_lower".to_owned()),
         }
     }
+}
+
+/// A window along one axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    pub kernel: usize,
+    pub stride: usize,
+    pub dilation: usize,
+}
+
+impl Axis {
+    /// Looks at each element by itself.
+    pub const POINT: Axis = Axis {
+        kernel: 1,
+        stride: 1,
+        dilation: 1,
+    };
+
+    /// From its first tap to its last.
+    fn reach(self, op: &str) -> Result<usize> {
+        if self.kernel == 0 || self.stride == 0 || self.dilation == 0 {
+            return Err(Error::argument(format!(
+                "{op}: kernel {}, stride {} and dilation {} must all be at least 1",
+                self.kernel, self.stride, self.dilation
+            )));
+        }
+        (self.dilation.checked_mul(self.kernel - 1))
+            .and_then(|r| r.checked_add(1))
+            .ok_or_else(|| too_large(op))
+    }
+
+    /// What `count` windows reach together, unpadded.
+    pub fn spread(self, op: &str, count: usize) -> Result<usize> {
+        let reach = self.reach(op)?;
+        (count.max(1) - 1)
+            .checked_mul(self.stride)
+            .and_then(|n| n.checked_add(reach))
+            .filter(|&n| isize::try_from(n).is_ok())
+            .ok_or_else(|| too_large(op))
+    }
+
+    /// Padding in front and behind for an output of ceil(`size` / stride).
+    fn same(self, size: usize, lower: bool) -> (usize, usize) {
+        let reach = self.dilation * (self.kernel.max(1) - 1) + 1;
+        let out = size.div_ceil(self.stride.max(1));
+        let total = (out.saturating_sub(1) * self.stride + reach).saturating_sub(size);
+        let (small, large) = (total / 2, total - total / 2);
+        if lower {
+            (large, small)
+        } else {
+            (small, large)
+        }
+    }
+
+    /// The output's length on axis `number`, of `size` and padded.
+    pub fn out(
+        self,
+        op: &str,
+        number: usize,
+        size: usize,
+        (before, after): (usize, usize),
+        ceil_mode: bool,
+    ) -> Result<usize> {
+        let reach = self.reach(op)?;
+        let padded = (size.checked_add(before))
+            .and_then(|n| n.checked_add(after))
+            .ok_or_else(|| too_large(op))?;
+        let room = padded.checked_sub(reach).ok_or_else(|| {
+            Error::shape(format!(
+                "{op}: a window of {reach} does not fit in {padded} (axis {number} of size {size} with padding {before} and {after}); pad more or use a larger input"
+            ))
+        })?;
+        if !ceil_mode {
+            return Ok(room / self.stride + 1);
+        }
+        let n = room.div_ceil(self.stride) + 1;
+        // The last window must start inside the image or the padding in front.
+        Ok(n - usize::from((n - 1) * self.stride >= size + before))
+    }
+}
+
+fn too_large(op: &str) -> Error {
+    Error::argument(format!("{op}: padding or dilation is too large"))
 }
 
 /// A window that slides over two axes.
@@ -62,6 +184,14 @@ pub struct Window {
 }
 
 impl Window {
+    fn axis(&self, axis: usize) -> Axis {
+        Axis {
+            kernel: self.kernel[axis],
+            stride: self.stride[axis],
+            dilation: self.dilation[axis],
+        }
+    }
+
     /// Top, left, bottom, right for an image of `size`.
     pub fn pads(&self, size: [usize; 2]) -> [usize; 4] {
         let lower = match self.padding {
@@ -69,62 +199,136 @@ impl Window {
             Padding::Same => false,
             Padding::SameLower => true,
         };
-        let mut pads = [0; 4];
-        for axis in 0..2 {
-            let reach = self.dilation[axis] * (self.kernel[axis].max(1) - 1) + 1;
-            let out = size[axis].div_ceil(self.stride[axis]);
-            let total =
-                (out.saturating_sub(1) * self.stride[axis] + reach).saturating_sub(size[axis]);
-            let (small, large) = (total / 2, total - total / 2);
-            (pads[axis], pads[axis + 2]) = if lower {
-                (large, small)
-            } else {
-                (small, large)
-            };
-        }
-        pads
+        let [(top, bottom), (left, right)] =
+            [0, 1].map(|axis| self.axis(axis).same(size[axis], lower));
+        [top, left, bottom, right]
     }
 
     /// The output's height and width.
     pub fn out_size(&self, op: &str, size: [usize; 2]) -> Result<[usize; 2]> {
-        if self.stride.contains(&0) || self.dilation.contains(&0) || self.kernel.contains(&0) {
-            return Err(Error::argument(format!(
-                "{op}: kernel {:?}, stride {:?} and dilation {:?} must all be at least 1",
-                self.kernel, self.stride, self.dilation
-            )));
-        }
         let pads = self.pads(size);
-        let mut out = [0; 2];
-        for axis in 0..2 {
-            let too_large = || Error::argument(format!("{op}: padding or dilation is too large"));
-            let reach = self.dilation[axis]
-                .checked_mul(self.kernel[axis] - 1)
-                .and_then(|r| r.checked_add(1))
-                .ok_or_else(too_large)?;
-            let padded = size[axis]
-                .checked_add(pads[axis])
-                .and_then(|n| n.checked_add(pads[axis + 2]))
-                .ok_or_else(too_large)?;
-            let room = padded.checked_sub(reach).ok_or_else(|| {
-                Error::shape(format!(
-                    "{op}: a window of {reach} does not fit in {padded} (axis {} of size {} with padding {} and {}); pad more or use a larger input",
-                    axis + 2,
-                    size[axis],
-                    pads[axis],
-                    pads[axis + 2]
-                ))
-            })?;
-            let stride = self.stride[axis];
-            let mut n = room / stride + 1;
-            if self.ceil_mode {
-                n = room.div_ceil(stride) + 1;
-                // The last window must start inside the image or its left padding.
-                if (n - 1) * stride >= size[axis] + pads[axis] {
-                    n -= 1;
-                }
+        let out = |axis: usize| {
+            let around = (pads[axis], pads[axis + 2]);
+            (self.axis(axis)).out(op, axis + 2, size[axis], around, self.ceil_mode)
+        };
+        Ok([out(0)?, out(1)?])
+    }
+}
+
+/// A window that slides over all axes after the first two.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    pub axes: Vec<Axis>,
+    /// In front of each axis, then behind each.
+    pub padding: Padding<Vec<i64>>,
+    pub ceil_mode: bool,
+}
+
+impl Windows {
+    pub fn new(
+        op: &str,
+        [kernel, stride, dilation]: [&[usize]; 3],
+        padding: &Padding<Vec<i64>>,
+        ceil_mode: bool,
+        rank: usize,
+    ) -> Result<Windows> {
+        let kernel = each(op, "kernel_size", kernel, rank)?;
+        let stride = each(op, "stride", stride, rank)?;
+        let dilation = each(op, "dilation", dilation, rank)?;
+        let axis = |i: usize| Axis {
+            kernel: kernel[i],
+            stride: stride[i],
+            dilation: dilation[i],
+        };
+        let padding = match padding {
+            Padding::Explicit(sides) if sides.len() == 2 * rank => Padding::Explicit(sides.clone()),
+            Padding::Explicit(sides) => {
+                Padding::Explicit(each(op, "padding", sides, rank)?.repeat(2))
             }
-            out[axis] = n;
+            word => word.clone(),
+        };
+        Ok(Windows {
+            axes: (0..rank).map(axis).collect(),
+            padding,
+            ceil_mode,
+        })
+    }
+
+    /// In front of and behind each axis of `size`.
+    pub fn pads(&self, op: &str, size: &[usize]) -> Result<Vec<(usize, usize)>> {
+        let rank = self.axes.len();
+        let lower = match &self.padding {
+            Padding::Explicit(sides) => {
+                if let Some(bad) = sides.iter().find(|n| **n < 0) {
+                    return Err(Error::argument(format!(
+                        "{op}: padding={sides:?} holds {bad}; wanted 0 or more"
+                    )));
+                }
+                let pair = |i: usize| (sides[i] as usize, sides[rank + i] as usize);
+                return Ok((0..rank).map(pair).collect());
+            }
+            Padding::Same => false,
+            Padding::SameLower => true,
+        };
+        let axes = self.axes.iter().zip(size);
+        Ok(axes.map(|(axis, &n)| axis.same(n, lower)).collect())
+    }
+
+    /// The output's sizes.
+    pub fn out_size(&self, op: &str, size: &[usize]) -> Result<Vec<usize>> {
+        let pads = self.pads(op, size)?;
+        let one = |i: usize| self.axes[i].out(op, i + 2, size[i], pads[i], self.ceil_mode);
+        (0..size.len()).map(one).collect()
+    }
+
+    /// The same but for axis `axis`.
+    #[must_use]
+    pub fn without(&self, axis: usize) -> Windows {
+        let mut fewer = self.clone();
+        if let Padding::Explicit(sides) = &mut fewer.padding {
+            sides.remove(self.axes.len() + axis);
+            sides.remove(axis);
         }
-        Ok(out)
+        fewer.axes.remove(axis);
+        fewer
+    }
+
+    /// The window over axes `first` and `second`; None stands for an axis of 1
+    /// that there is not.
+    pub fn over(&self, op: &str, axes: [Option<usize>; 2]) -> Result<Window> {
+        let axis = axes.map(|i| i.map_or(Axis::POINT, |i| self.axes[i]));
+        let padding = match &self.padding {
+            Padding::Explicit(_) => {
+                let pads = self.pads(op, &vec![0; self.axes.len()])?;
+                let [(top, bottom), (left, right)] = axes.map(|i| i.map_or((0, 0), |i| pads[i]));
+                Padding::Explicit([top, left, bottom, right])
+            }
+            Padding::Same => Padding::Same,
+            Padding::SameLower => Padding::SameLower,
+        };
+        Ok(Window {
+            kernel: axis.map(|a| a.kernel),
+            stride: axis.map(|a| a.stride),
+            dilation: axis.map(|a| a.dilation),
+            padding,
+            ceil_mode: self.ceil_mode,
+        })
+    }
+}
+
+/// One value for each of `rank` axes, from as many or from one for all.
+pub fn each<T: Copy + std::fmt::Debug>(
+    op: &str,
+    name: &str,
+    values: &[T],
+    rank: usize,
+) -> Result<Vec<T>> {
+    match values {
+        [one] => Ok(vec![*one; rank]),
+        many if many.len() == rank => Ok(many.to_vec()),
+        many => Err(Error::argument(format!(
+            "{op}: {name}={many:?} holds {} numbers, wanted one, or one for each of {rank} axes",
+            many.len()
+        ))),
     }
 }

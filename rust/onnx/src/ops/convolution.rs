@@ -1,311 +1,255 @@
-//! Convolutions of one and two dimensions.
+//! Convolutions, and the windows that they and pooling are given by.
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
 use lamina_core::{Attr, Attrs};
 
-pub(super) const FAMILY: &[(&str, i64, Handler)] =
-    &[("Conv", 1, conv), ("ConvTranspose", 1, conv_transpose)];
+pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
+    ("Conv", 1, conv),
+    ("ConvTranspose", 1, conv_transpose),
+    ("Col2Im", 18, col2im),
+];
 
-/// The window attributes that convolution and pooling share, for two axes.
-/// One-dimensional ones slide over an axis of size 1 before their own.
+/// The attributes that convolution and pooling share, for each axis.
 pub(super) struct Window {
-    pub(super) kernel: [usize; 2],
-    pub(super) stride: [usize; 2],
-    pub(super) dilation: [usize; 2],
+    pub(super) kernel: Vec<i64>,
+    pub(super) stride: Vec<i64>,
+    pub(super) dilation: Vec<i64>,
     pub(super) padding: Padding,
 }
 
 pub(super) enum Padding {
-    /// Top, left, bottom, right.
-    Explicit([i64; 4]),
+    /// In front of each axis, then behind each.
+    Explicit(Vec<i64>),
     Same,
     SameLower,
-    Valid,
 }
 
-impl Padding {
-    pub(super) fn attr(&self) -> Attr {
-        match self {
-            Padding::Explicit(pads) => Attr::Ints(pads.to_vec()),
-            Padding::Same => Attr::Str("same".into()),
-            Padding::SameLower => Attr::Str("same_lower".into()),
-            Padding::Valid => Attr::Str("valid".into()),
-        }
-    }
-}
-
-/// One or two positive numbers as two.
-fn pair(call: &Call<'_, '_>, name: &str, spatial: usize) -> Traced<[usize; 2]> {
-    let Some(values) = call.ints(name)? else {
-        return Ok([1; 2]);
-    };
-    match (spatial, &values[..]) {
-        (1, &[x]) if x >= 1 => Ok([1, x as usize]),
-        (2, &[y, x]) if y >= 1 && x >= 1 => Ok([y as usize, x as usize]),
-        _ => call.wrong(format!(
-            "attribute '{name}' is {values:?}, wanted {spatial} numbers >= 1"
+/// The axes behind batch and channel.
+pub(super) fn spatial(call: &Call<'_, '_>, x: &Value) -> Traced<usize> {
+    match call.rank(x)? {
+        rank @ 3..=5 => Ok(rank - 2),
+        rank => call.unsupported(format!(
+            "windows over an input of {rank} axes; batch, channels and one to three axes exist"
         )),
     }
 }
 
+/// `count` numbers of at least `least`.
+pub(super) fn numbers(
+    call: &Call<'_, '_>,
+    name: &str,
+    count: usize,
+    least: i64,
+) -> Traced<Option<Vec<i64>>> {
+    match call.ints(name)? {
+        Some(values) if values.len() != count || values.iter().any(|v| *v < least) => {
+            let wanted = match least {
+                i64::MIN => format!("{count} numbers"),
+                _ => format!("{count} numbers >= {least}"),
+            };
+            call.wrong(format!("attribute '{name}' is {values:?}, wanted {wanted}"))
+        }
+        values => Ok(values),
+    }
+}
+
+/// Numbers that are 1 where they are not given.
+pub(super) fn steps(call: &Call<'_, '_>, name: &str, rank: usize) -> Traced<Vec<i64>> {
+    Ok(numbers(call, name, rank, 1)?.unwrap_or_else(|| vec![1; rank]))
+}
+
 impl Window {
     /// `kernel` is what the attribute must say, None where only it says.
-    pub(super) fn of(
-        call: &Call<'_, '_>,
-        spatial: usize,
-        kernel: Option<[usize; 2]>,
-    ) -> Traced<Window> {
-        if !matches!(spatial, 1 | 2) {
-            return call.unsupported(format!("windows over {spatial} axes"));
-        }
-        let kernel = match kernel {
-            Some(kernel)
-                if !call.has_attribute("kernel_shape")
-                    || pair(call, "kernel_shape", spatial)? == kernel =>
-            {
-                kernel
-            }
-            Some(kernel) => {
+    pub(super) fn of(call: &Call<'_, '_>, rank: usize, kernel: Option<&[usize]>) -> Traced<Window> {
+        let given = numbers(call, "kernel_shape", rank, 1)?;
+        let own = kernel.map(|kernel| kernel.iter().map(|&k| k as i64).collect::<Vec<_>>());
+        let kernel = match (own, given) {
+            (Some(own), Some(given)) if own != given => {
                 return call.wrong(format!(
-                    "attribute 'kernel_shape' does not say {kernel:?}, the weight's own"
+                    "attribute 'kernel_shape' is {given:?}, the weight's own {own:?}"
                 ));
             }
-            None if call.has_attribute("kernel_shape") => pair(call, "kernel_shape", spatial)?,
-            None => return call.wrong("attribute 'kernel_shape' is required and is missing"),
+            (Some(kernel), _) | (None, Some(kernel)) => kernel,
+            (None, None) => {
+                return call.wrong("attribute 'kernel_shape' is required and is missing");
+            }
         };
         let padding = match call.text("auto_pad", "NOTSET")?.as_str() {
-            "NOTSET" | "" => Padding::Explicit(match (spatial, call.ints("pads")?.as_deref()) {
-                (_, None) => [0; 4],
-                (1, Some(&[left, right])) => [0, left, 0, right],
-                (2, Some(&[top, left, bottom, right])) => [top, left, bottom, right],
-                (_, Some(pads)) => {
-                    return call.wrong(format!(
-                        "attribute 'pads' is {pads:?}, wanted {} numbers",
-                        2 * spatial
-                    ));
-                }
-            }),
+            "NOTSET" | "" => Padding::Explicit(
+                numbers(call, "pads", 2 * rank, i64::MIN)?.unwrap_or_else(|| vec![0; 2 * rank]),
+            ),
             "SAME_UPPER" => Padding::Same,
             "SAME_LOWER" => Padding::SameLower,
-            "VALID" => Padding::Valid,
+            "VALID" => Padding::Explicit(vec![0; 2 * rank]),
             other => {
                 return call.wrong(format!(
                     "attribute 'auto_pad' is '{other}', which ONNX does not have"
                 ));
             }
         };
-        let (stride, dilation) = (
-            pair(call, "strides", spatial)?,
-            pair(call, "dilations", spatial)?,
-        );
         Ok(Window {
             kernel,
-            stride,
-            dilation,
+            stride: steps(call, "strides", rank)?,
+            dilation: steps(call, "dilations", rank)?,
             padding,
         })
     }
 
+    /// How it moves, as the core's ops have it.
     pub(super) fn attrs(&self) -> Attrs {
-        let pair = |p: [usize; 2]| vec![p[0] as i64, p[1] as i64];
+        let padding = match &self.padding {
+            Padding::Explicit(pads) => Attr::Ints(pads.clone()),
+            Padding::Same => Attr::Str("same".into()),
+            Padding::SameLower => Attr::Str("same_lower".into()),
+        };
         Attrs::new()
-            .with("stride", pair(self.stride))
-            .with("padding", self.padding.attr())
-            .with("dilation", pair(self.dilation))
+            .with("stride", self.stride.clone())
+            .with("padding", padding)
+            .with("dilation", self.dilation.clone())
+    }
+}
+
+/// Negative padding cuts.
+fn cropped(call: &Call<'_, '_>, x: &Value, pads: &mut [i64]) -> Traced<Value> {
+    if pads.iter().all(|&p| p >= 0) {
+        return Ok(x.clone());
+    }
+    let sizes = &call.shape(x)?[2..];
+    let rank = sizes.len();
+    let axes: Vec<usize> = (2..rank + 2).collect();
+    let cut: Vec<i64> = pads.iter().map(|p| (-p).max(0)).collect();
+    for pad in pads.iter_mut() {
+        *pad = (*pad).max(0);
+    }
+    let ends = sizes.iter().zip(&cut[rank..]);
+    let ends: Vec<i64> = ends.map(|(&n, cut)| (n as i64 - cut).max(0)).collect();
+    call.slice(x, &axes, &cut[..rank], &ends, &vec![1; rank])
+}
+
+/// Input, weight and how many axes they have.
+fn operands(call: &Call<'_, '_>) -> Traced<(Value, Value, usize)> {
+    let (x, w) = (call.input(0)?, call.input(1)?);
+    let rank = spatial(call, &x)?;
+    if call.rank(&w)? != rank + 2 {
+        return call.wrong(format!(
+            "a convolution of {} axes by weights of {}",
+            rank + 2,
+            call.rank(&w)?
+        ));
+    }
+    Ok((x, w, rank))
+}
+
+fn record(
+    call: &Call<'_, '_>,
+    name: &str,
+    x: &Value,
+    w: &Value,
+    attrs: Attrs,
+) -> Traced<Vec<Value>> {
+    let bias = call.optional(2);
+    let mut inputs = vec![x, w];
+    inputs.extend(bias.as_ref());
+    let attrs = attrs.with("groups", call.int_or("group", 1)?);
+    Ok(vec![call.record_one(name, &inputs, attrs)?])
+}
+
+/// A convolution over two axes, which is all that there is of integers: of one
+/// axis the first is 1 long.
+pub(super) struct Plane {
+    pub(super) x: Value,
+    pub(super) w: Value,
+    pub(super) attrs: Attrs,
+    /// Of the model's own axes.
+    rank: usize,
+}
+
+impl Plane {
+    /// Of a node over `x`, with weight `w`.
+    pub(super) fn of(call: &Call<'_, '_>, x: &Value, w: &Value) -> Traced<Plane> {
+        let rank = spatial(call, x)?;
+        if rank > 2 || call.rank(w)? != rank + 2 {
+            return call.unsupported(format!(
+                "convolution of integers over {rank} axes by weights of {}; 1-d and 2-d exist",
+                call.rank(w)?
+            ));
+        }
+        let mut window = Window::of(call, rank, Some(&call.shape(w)?[2..]))?;
+        let mut x = x.clone();
+        if let Padding::Explicit(pads) = &mut window.padding {
+            x = cropped(call, &x, pads)?;
+        }
+        let mut w = w.clone();
+        if rank == 1 {
+            (x, w) = (raised(call, &x)?, raised(call, &w)?);
+            window.stride.insert(0, 1);
+            window.dilation.insert(0, 1);
+            if let Padding::Explicit(pads) = &mut window.padding {
+                *pads = vec![0, pads[0], 0, pads[1]];
+            }
+        }
+        let attrs = window.attrs().with("groups", call.int_or("group", 1)?);
+        Ok(Plane { x, w, attrs, rank })
+    }
+
+    /// The result over the model's own axes.
+    pub(super) fn result(&self, call: &Call<'_, '_>, y: &Value) -> Traced<Value> {
+        match call.shape(y)?[..] {
+            [n, c, _, length] if self.rank == 1 => call.reshape(y, &[n, c, length]),
+            _ => Ok(y.clone()),
+        }
     }
 }
 
 /// (batch, channels, length) as a picture of height 1.
-pub(super) fn lift(call: &Call<'_, '_>, x: &Value) -> Traced<Value> {
-    match call.shape(x)?[..] {
-        [n, c, w] => call.reshape(x, &[n, c, 1, w]),
-        _ => Ok(x.clone()),
-    }
-}
-
-/// Back from [`lift`].
-pub(super) fn lower(call: &Call<'_, '_>, y: &Value, rank: usize) -> Traced<Value> {
-    match call.shape(y)?[..] {
-        [n, c, 1, w] if rank == 3 => call.reshape(y, &[n, c, w]),
-        _ => Ok(y.clone()),
-    }
-}
-
-/// Pads below 0 cut the picture before the window slides over it.
-fn cropped(call: &Call<'_, '_>, x: &Value, pads: &mut [i64; 4]) -> Traced<Value> {
-    if pads.iter().all(|&p| p >= 0) {
-        return Ok(x.clone());
-    }
-    let [.., height, width] = call.shape(x)?[..] else {
-        return Ok(x.clone());
-    };
-    let cut = pads.map(|p| (-p).max(0));
-    *pads = pads.map(|p| p.max(0));
-    call.slice(
-        x,
-        &[2, 3],
-        &[cut[0], cut[1]],
-        &[height as i64 - cut[2], width as i64 - cut[3]],
-        &[1, 1],
-    )
-}
-
-/// A convolution as `conv2d` and its like take it.
-pub(super) struct Sliding {
-    pub(super) x: Value,
-    pub(super) w: Value,
-    pub(super) attrs: Attrs,
-    /// Of the model's own x.
-    pub(super) rank: usize,
-}
-
-/// The window of a node over `x`, with weight `w`.
-pub(super) fn sliding(call: &Call<'_, '_>, x: &Value, w: &Value) -> Traced<Sliding> {
-    let rank = call.rank(x)?;
-    if !matches!(rank, 3 | 4) || call.rank(w)? != rank {
-        return call.unsupported(format!(
-            "convolution of {rank} axes by weights of {}; 1-d and 2-d exist",
-            call.rank(w)?
-        ));
-    }
-    let (mut x, w) = (lift(call, x)?, lift(call, w)?);
-    let [_, _, kernel_h, kernel_w] = call.dims(&w, "the weight")?;
-    let mut window = Window::of(call, rank - 2, Some([kernel_h, kernel_w]))?;
-    if let Padding::Explicit(pads) = &mut window.padding {
-        x = cropped(call, &x, pads)?;
-    }
-    let attrs = window.attrs().with("groups", call.int_or("group", 1)?);
-    Ok(Sliding { x, w, attrs, rank })
+fn raised(call: &Call<'_, '_>, x: &Value) -> Traced<Value> {
+    let mut shape = call.shape(x)?.to_vec();
+    shape.insert(2, 1);
+    call.reshape(x, &shape)
 }
 
 fn conv(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
-    let Sliding { x, w, attrs, rank } = sliding(call, &call.input(0)?, &call.input(1)?)?;
-    let bias = call.optional(2);
-    let mut inputs = vec![&x, &w];
-    inputs.extend(bias.as_ref());
-    let y = call.record_one("conv2d", &inputs, attrs)?;
-    Ok(vec![lower(call, &y, rank)?])
+    let (mut x, w, rank) = operands(call)?;
+    let mut window = Window::of(call, rank, Some(&call.shape(&w)?[2..]))?;
+    if let Padding::Explicit(pads) = &mut window.padding {
+        x = cropped(call, &x, pads)?;
+    }
+    record(call, &format!("conv{rank}d"), &x, &w, window.attrs())
 }
 
-/// The transpose of convolution: zeros between the elements, then a
-/// convolution with the kernel turned around.
+/// With an output shape, padding is what is left over: the odd one goes to
+/// the start, except under SAME_UPPER.
 fn conv_transpose(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
-    let (x, w) = (call.input(0)?, call.input(1)?);
-    let rank = call.rank(&x)?;
-    if !matches!(rank, 3 | 4) || call.rank(&w)? != rank {
-        return call.unsupported(format!(
-            "transposed convolution of {rank} axes; 1-d and 2-d exist"
-        ));
-    }
-    let (x, w) = (lift(call, &x)?, lift(call, &w)?);
-    let [in_c, out_c, kernel_h, kernel_w] = call.dims(&w, "the weight")?;
-    let groups = call.int_or("group", 1)?;
-    let g = usize::try_from(groups).unwrap_or(0);
-    if g == 0 || in_c % g != 0 {
-        return call.wrong(format!(
-            "{in_c} channels do not divide into {groups} groups"
-        ));
-    }
-    let window = Window::of(call, rank - 2, Some([kernel_h, kernel_w]))?;
-    let [_, _, height, width] = call.dims(&x, "the input")?;
-    let mut pads = transposed_pads(call, &window, [height, width], rank - 2)?;
-    let spread = spread(call, &x, window.stride)?;
-    let x = cropped(call, &spread, &mut pads)?;
-    // (in, out / g, ..) to (out, in / g, ..), turned around.
-    let w = call.reshape(&w, &[g, in_c / g, out_c, kernel_h, kernel_w])?;
-    let w = call.transpose(&w, &[0, 2, 1, 3, 4])?;
-    let w = call.reshape(&w, &[g * out_c, in_c / g, kernel_h, kernel_w])?;
-    let w = call.flip(&call.flip(&w, 2)?, 3)?;
-    let attrs = Window {
-        stride: [1; 2],
-        padding: Padding::Explicit(pads),
-        ..window
-    }
-    .attrs()
-    .with("groups", groups);
-    let bias = call.optional(2);
-    let mut inputs = vec![&x, &w];
-    inputs.extend(bias.as_ref());
-    let y = call.record_one("conv2d", &inputs, attrs)?;
-    Ok(vec![lower(call, &y, rank)?])
-}
-
-/// Padding of the convolution over the spread input.  An output of size
-/// s (n - 1) + d (k - 1) + 1 + extra - begin - end comes from padding
-/// d (k - 1) - begin before and d (k - 1) - end + extra after.
-fn transposed_pads(
-    call: &Call<'_, '_>,
-    window: &Window,
-    size: [usize; 2],
-    spatial: usize,
-) -> Traced<[i64; 4]> {
-    let two = |name: &str| -> Traced<Option<[i64; 2]>> {
-        match (spatial, call.ints(name)?.as_deref()) {
-            (_, None | Some([])) => Ok(None),
-            (1, Some(&[x])) => Ok(Some([0, x])),
-            (2, Some(&[y, x])) => Ok(Some([y, x])),
-            (_, Some(other)) => call.wrong(format!(
-                "attribute '{name}' is {other:?}, wanted {spatial} numbers"
-            )),
-        }
+    let (x, w, rank) = operands(call)?;
+    let mut window = Window::of(call, rank, Some(&call.shape(&w)?[2..]))?;
+    let wanted = match call.ints("output_shape")?.as_deref() {
+        None | Some([]) => None,
+        Some(_) => numbers(call, "output_shape", rank, 1)?,
     };
-    let extra = two("output_padding")?.unwrap_or([0; 2]);
-    let wanted = two("output_shape")?;
-    let mut pads = [0i64; 4];
-    for axis in 0..2 {
-        let (s, reach) = (
-            window.stride[axis] as i64,
-            (window.dilation[axis] * (window.kernel[axis] - 1)) as i64,
-        );
-        let full = s * (size[axis] as i64 - 1) + reach + 1 + extra[axis];
-        let goal = match (&window.padding, wanted) {
-            (_, Some(_)) if axis == 0 && spatial == 1 => None,
-            (_, Some(wanted)) => Some(wanted[axis]),
-            (Padding::Same | Padding::SameLower, None) => Some(s * size[axis] as i64),
-            _ => None,
-        };
-        let (begin, end) = match (goal, &window.padding) {
-            (Some(goal), padding) => {
-                let total = full - goal;
-                // The odd one goes to the start, except under SAME_UPPER.
-                let half = total.div_euclid(2);
-                if matches!(padding, Padding::Same) {
-                    (half, total - half)
-                } else {
-                    (total - half, half)
-                }
-            }
-            (None, Padding::Explicit(p)) => (p[axis], p[axis + 2]),
-            (None, _) => (0, 0),
-        };
-        pads[axis] = reach - begin;
-        pads[axis + 2] = reach - end + extra[axis];
+    if wanted.is_some() && !matches!(window.padding, Padding::Same) {
+        window.padding = Padding::SameLower;
     }
-    Ok(pads)
+    let more = numbers(call, "output_padding", rank, 0)?.unwrap_or_else(|| vec![0; rank]);
+    let attrs = (window.attrs())
+        .with("output_padding", more)
+        .with("output_size", wanted.map_or(Attr::None, Attr::Ints));
+    record(call, &format!("conv_transpose{rank}d"), &x, &w, attrs)
 }
 
-/// The elements of a picture with `stride - 1` zeros between them.
-fn spread(call: &Call<'_, '_>, x: &Value, stride: [usize; 2]) -> Traced<Value> {
-    let [n, c, height, width] = call.dims(x, "the input")?;
-    let [sy, sx] = stride;
-    if stride == [1, 1] || height * width == 0 {
-        return Ok(x.clone());
+fn col2im(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let x = call.input(0)?;
+    let (size, kernel) = (call.known_ints(1)?, call.known_ints(2)?);
+    let rank = size.len();
+    if kernel.len() != rank {
+        return call.wrong(format!("image_shape is {size:?}, block_shape {kernel:?}"));
     }
-    let x = call.reshape(x, &[n, c, height, 1, width, 1])?;
-    let pads = vec![0, 0, 0, 0, 0, 0, 0, 0, 0, sy as i64 - 1, 0, sx as i64 - 1];
-    let x = call.record_one(
-        "pad",
-        &[&x],
-        Attrs::new()
-            .with("pads", pads)
-            .with("mode", "constant")
-            .with("value", 0.0),
-    )?;
-    let x = call.reshape(&x, &[n, c, height * sy, width * sx])?;
-    let ends = [
-        ((height - 1) * sy + 1) as i64,
-        ((width - 1) * sx + 1) as i64,
-    ];
-    call.slice(&x, &[2, 3], &[0, 0], &ends, &[1, 1])
+    let pads = numbers(call, "pads", 2 * rank, 0)?.unwrap_or_else(|| vec![0; 2 * rank]);
+    let attrs = Attrs::new()
+        .with("output_size", size)
+        .with("kernel_size", kernel)
+        .with("padding", pads)
+        .with("stride", steps(call, "strides", rank)?)
+        .with("dilation", steps(call, "dilations", rank)?);
+    Ok(vec![call.record_one("fold", &[&x], attrs)?])
 }

@@ -104,14 +104,11 @@ fn causal_conv(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     } else {
         call.concat(&[past, x], 2)?
     };
-    let image = super::convolution::lift(call, &all)?;
-    let weight = call.reshape(&weight, &[channels, 1, 1, k])?;
     let bias = call.optional(2);
-    let mut inputs = vec![&image, &weight];
+    let mut inputs = vec![&all, &weight];
     inputs.extend(&bias);
     let attrs = Attrs::new().with("groups", channels as i64);
-    let mut y = call.record_one("conv2d", &inputs, attrs)?;
-    y = super::convolution::lower(call, &y, 3)?;
+    let mut y = call.record_one("conv1d", &inputs, attrs)?;
     match call.text("activation", "none")?.as_str() {
         "none" => {}
         "silu" | "swish" => y = call.record_one("silu", &[&y], Attrs::new())?,

@@ -1,7 +1,7 @@
 //! Quantised tensors: to and from their codes, and products of them.
 
 use super::Handler;
-use super::convolution::{Sliding, lower, sliding};
+use super::convolution::Plane;
 use crate::trace::{Call, Traced, Value};
 use lamina_core::{Attrs, DType};
 
@@ -79,10 +79,15 @@ fn matmul_integer(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
 }
 
 fn conv_integer(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
-    let Sliding { x, w, attrs, rank } = sliding(call, &call.input(0)?, &call.input(1)?)?;
-    let [x_zero, w_zero] = zero_points(call, &x, &w)?;
-    let y = call.record_one("conv2d_integer", &[&x, &w, &x_zero, &w_zero], attrs)?;
-    Ok(vec![lower(call, &y, rank)?])
+    let plane = Plane::of(call, &call.input(0)?, &call.input(1)?)?;
+    let (x, w) = (&plane.x, &plane.w);
+    let [x_zero, w_zero] = zero_points(call, x, w)?;
+    let y = call.record_one(
+        "conv2d_integer",
+        &[x, w, &x_zero, &w_zero],
+        plane.attrs.clone(),
+    )?;
+    Ok(vec![plane.result(call, &y)?])
 }
 
 fn qlinear_matmul(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -98,9 +103,9 @@ fn qlinear_matmul(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
 fn qlinear_conv(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let mut inputs = (0..8).map(|i| call.input(i)).collect::<Traced<Vec<_>>>()?;
     inputs.extend(call.optional(8));
-    let Sliding { x, w, attrs, rank } = sliding(call, &inputs[0], &inputs[3])?;
-    (inputs[0], inputs[3]) = (x, w);
+    let plane = Plane::of(call, &inputs[0], &inputs[3])?;
+    (inputs[0], inputs[3]) = (plane.x.clone(), plane.w.clone());
     let inputs: Vec<&Value> = inputs.iter().collect();
-    let y = call.record_one("qlinear_conv2d", &inputs, attrs)?;
-    Ok(vec![lower(call, &y, rank)?])
+    let y = call.record_one("qlinear_conv2d", &inputs, plane.attrs.clone())?;
+    Ok(vec![plane.result(call, &y)?])
 }

@@ -178,3 +178,24 @@ pub fn one_hot(index: &Tensor, form: &OneHot) -> Result<Tensor> {
         form.dtype,
     )
 }
+
+/// A constant of these numbers.
+pub fn numbers(dtype: DType, shape: &[usize], values: &[f64], device: Device) -> Result<Tensor> {
+    let bytes = |dtype| -> Vec<u8> {
+        match dtype {
+            DType::F64 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            DType::I64 => (values.iter())
+                .flat_map(|v| (*v as i64).to_le_bytes())
+                .collect(),
+            _ => (values.iter())
+                .flat_map(|v| (*v as f32).to_le_bytes())
+                .collect(),
+        }
+    };
+    let stored = match dtype {
+        DType::F64 | DType::I64 => dtype,
+        _ => DType::F32,
+    };
+    let made = Tensor::from_bytes(stored, shape, &bytes(stored), device)?;
+    cast(&made, dtype)
+}

@@ -3,11 +3,14 @@
 
 pub mod activation;
 pub mod batch_norm;
+pub mod conv;
 pub mod data_dependent;
 pub mod einsum;
+pub mod fold;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;
+pub mod pool;
 pub mod quantize;
 pub mod quantized;
 pub mod reduce;

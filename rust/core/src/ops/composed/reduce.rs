@@ -56,17 +56,29 @@ pub fn variance(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
     let share = 1.0 / (count as f64 - form.correction).max(0.0);
     let mut y = e::mul(&sum(&squares, &axes, true)?, &e::number_like(&x, share))?;
     if name == "std" {
-        y = root(&y)?;
+        y = root(&y, 2.0)?;
     }
     finished(&y, &axes, form.keepdim, dtype)
 }
 
-/// The square root, with gradient 0 at 0.
-fn root(x: &Tensor) -> Result<Tensor> {
+/// x^(1 / ord), with gradient 0 at 0.
+pub(super) fn root(x: &Tensor, ord: f64) -> Result<Tensor> {
+    if ord == 1.0 {
+        return Ok(x.clone());
+    }
     let zero = e::number_like(x, 0.0);
     let nothing = e::compare(Func::Eq, x, &zero)?;
     let safe = e::select(&nothing, &e::number_like(x, 1.0), x)?;
-    e::select(&nothing, &zero, &e::unary(Func::Sqrt, &safe)?)
+    e::select(&nothing, &zero, &e::pow_const(&safe, 1.0 / ord)?)
+}
+
+/// |x|^ord
+pub(super) fn power(x: &Tensor, ord: f64) -> Result<Tensor> {
+    match ord {
+        1.0 => e::unary(Func::Abs, x),
+        2.0 => e::unary(Func::Square, x),
+        _ => e::pow_const(&e::unary(Func::Abs, x)?, ord),
+    }
 }
 
 /// m + ln(sum e^(x - m)), m the largest where that is finite.
@@ -98,14 +110,9 @@ pub fn norm(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
             let some = e::compare(Func::Ne, &size, &e::number_like(&x, 0.0))?;
             sum(&e::cast(&some, x.dtype())?, &axes, true)?
         }
-        1.0 => sum(&size, &axes, true)?,
-        2.0 => root(&sum(&e::unary(Func::Square, &x)?, &axes, true)?)?,
         f64::INFINITY => extreme(Kind::Max, &size, &axes)?,
         f64::NEG_INFINITY => extreme(Kind::Min, &size, &axes)?,
-        ord if ord > 0.0 => {
-            let total = sum(&e::pow_const(&size, ord)?, &axes, true)?;
-            e::pow_const(&total, 1.0 / ord)?
-        }
+        ord if ord > 0.0 => root(&sum(&power(&x, ord)?, &axes, true)?, ord)?,
         ord => {
             return Err(Error::argument(format!(
                 "{name}: ord is {ord}, wanted 0 or more, or minus infinity"

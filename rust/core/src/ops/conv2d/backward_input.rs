@@ -1,7 +1,7 @@
 //! The gradient of a convolution with respect to its input; by another name
 //! the transposed convolution.
 
-use super::{Conv2d, add_channel_bias, backward_weight, blocked, check_dtypes, flops_of};
+use super::{Conv2d, backward_weight, blocked, check_dtypes, flops_of};
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
 use crate::op::{Blocked, Class, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity};
@@ -181,64 +181,6 @@ pub(super) fn record(
         groups: form.groups,
     };
     record_one(&OpRef::new(op), &[dy.clone(), w.clone()])
-}
-
-/// PyTorch's transposed convolution: weight (in, out / groups, height,
-/// width), output (input - 1) stride - padding + dilation (kernel - 1) + 1
-/// + output_padding.
-pub fn conv_transpose2d(
-    form: &Conv2d,
-    output_padding: [usize; 2],
-    x: &Tensor,
-    w: &Tensor,
-    bias: Option<&Tensor>,
-) -> Result<Tensor> {
-    let (&[_, in_c, height, width], &[weight_in, _, kernel_h, kernel_w]) = (x.shape(), w.shape())
-    else {
-        return Err(Error::shape(format!(
-            "conv_transpose2d: wanted x and weight of 4 axes, got {:?} and {:?}",
-            x.shape(),
-            w.shape()
-        )));
-    };
-    if in_c != weight_in {
-        return Err(Error::shape(format!(
-            "conv_transpose2d: x has {in_c} channels, weight takes {weight_in}"
-        )));
-    }
-    let Padding::Explicit(pads) = form.padding else {
-        return Err(Error::unsupported(
-            "conv_transpose2d: padding must be given in numbers",
-        ));
-    };
-    if (0..2).any(|axis| output_padding[axis] >= form.stride[axis].max(form.dilation[axis])) {
-        return Err(Error::argument(format!(
-            "conv_transpose2d: output_padding={output_padding:?} must be smaller than the stride or dilation"
-        )));
-    }
-    let size = |n: usize, kernel: usize, axis: usize| {
-        ((n.max(1) - 1) * form.stride[axis]
-            + form.dilation[axis] * (kernel.max(1) - 1)
-            + 1
-            + output_padding[axis])
-            .checked_sub(pads[axis] + pads[axis + 2])
-            .filter(|&n| n > 0)
-            .ok_or_else(|| {
-                Error::shape(format!(
-                    "conv_transpose2d: padding {pads:?} leaves nothing of axis {}",
-                    axis + 2
-                ))
-            })
-    };
-    let op = Conv2dBackwardInput {
-        size: [size(height, kernel_h, 0)?, size(width, kernel_w, 1)?],
-        stride: form.stride,
-        padding: form.padding.clone(),
-        dilation: form.dilation,
-        groups: form.groups,
-    };
-    let y = record_one(&OpRef::new(op), &[x.clone(), w.clone()])?;
-    add_channel_bias("conv_transpose2d", &y, bias)
 }
 
 fn packing(isa: Isa) -> &'static str {

@@ -13,7 +13,7 @@ mod integer;
 pub mod inverted_residual;
 pub mod scale;
 
-pub use backward_input::{Conv2dBackwardInput, conv_transpose2d};
+pub use backward_input::Conv2dBackwardInput;
 pub use backward_weight::Conv2dBackwardWeight;
 pub use integer::conv2d_integer;
 
@@ -51,23 +51,13 @@ impl Conv2d {
 
     /// Checked sizes of a convolution of `x` with `w`.
     fn sizes(&self, op: &str, x: &[usize], w: &[usize]) -> Result<Conv2dShape> {
-        let (&[batch, in_c, in_h, in_w], &[out_c, group_in, kernel_h, kernel_w]) = (x, w) else {
+        let (&[batch, in_c, in_h, in_w], &[out_c, _, kernel_h, kernel_w]) = (x, w) else {
             return Err(Error::shape(format!(
                 "{op}: wanted x (batch, channels, height, width) and weight (out, in / groups, height, width), got {x:?} and {w:?}"
             )));
         };
         let groups = self.groups;
-        if groups == 0 || !in_c.is_multiple_of(groups) || !out_c.is_multiple_of(groups) {
-            return Err(Error::argument(format!(
-                "{op}: groups={groups} must divide the {in_c} input and {out_c} output channels"
-            )));
-        }
-        if group_in != in_c / groups {
-            return Err(Error::shape(format!(
-                "{op}: x has {in_c} channels in {groups} group(s), weight {w:?} takes {group_in} per group; wanted {}",
-                in_c / groups
-            )));
-        }
+        check_channels(op, groups, x, w)?;
         let window = self.window([kernel_h, kernel_w]);
         window.out_size(op, [in_h, in_w])?;
         Ok(Conv2dShape {
@@ -101,6 +91,23 @@ impl Conv2d {
             ..self.clone()
         }
     }
+}
+
+/// That the channels of x (batch, in, ..) and w (out, in / groups, ..) fit.
+pub(super) fn check_channels(op: &str, groups: usize, x: &[usize], w: &[usize]) -> Result<()> {
+    let (in_c, out_c, group_in) = (x[1], w[0], w[1]);
+    if groups == 0 || !in_c.is_multiple_of(groups) || !out_c.is_multiple_of(groups) {
+        return Err(Error::argument(format!(
+            "{op}: groups={groups} must divide the {in_c} input and {out_c} output channels"
+        )));
+    }
+    if group_in != in_c / groups {
+        return Err(Error::shape(format!(
+            "{op}: x has {in_c} channels in {groups} group(s), weight {w:?} takes {group_in} per group; wanted {}",
+            in_c / groups
+        )));
+    }
+    Ok(())
 }
 
 /// x and w of one floating dtype.
@@ -243,6 +250,7 @@ pub fn conv2d(form: &Conv2d, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> R
     add_channel_bias("conv2d", &y, bias)
 }
 
+/// y (batch, channels, ..) and a number for each channel, if given.
 pub(super) fn add_channel_bias(op: &str, y: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let Some(bias) = bias else {
         return Ok(y.clone());
@@ -254,5 +262,7 @@ pub(super) fn add_channel_bias(op: &str, y: &Tensor, bias: Option<&Tensor>) -> R
             bias.shape()
         )));
     }
-    e::add(y, &views::reshape(bias, &[1, -1, 1, 1])?)
+    let mut row = vec![1; y.rank()];
+    row[1] = -1;
+    e::add(y, &views::reshape(bias, &row)?)
 }

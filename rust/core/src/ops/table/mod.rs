@@ -13,6 +13,7 @@ mod quantize;
 mod random;
 mod reduce;
 mod views;
+mod window;
 
 use crate::node::record_op;
 use crate::op::{Op, OpRef};
@@ -35,6 +36,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     random::entries,
     reduce::entries,
     views::entries,
+    window::entries,
 ];
 
 type Record = dyn Fn(&str, &[Tensor], &Attrs) -> Result<Vec<Tensor>> + Send + Sync;

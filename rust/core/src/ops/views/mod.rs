@@ -68,6 +68,11 @@ macro_rules! view_op {
     };
 }
 
+mod frame;
+
+pub use frame::Frame;
+pub(super) use frame::frames;
+
 params! {
     /// A new shape for the same elements; one -1 is inferred, 0 keeps the
     /// input's axis where `allow_zero` is false (ONNX's rule).
