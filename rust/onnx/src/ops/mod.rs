@@ -18,6 +18,7 @@ mod random;
 mod reduce;
 mod resize;
 mod select;
+mod sequence;
 mod shape;
 mod training;
 
@@ -64,6 +65,7 @@ const FAMILIES: &[Family] = &[
     reduce::FAMILY,
     resize::FAMILY,
     select::FAMILY,
+    sequence::FAMILY,
     shape::FAMILY,
 ];
 
