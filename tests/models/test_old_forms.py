@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from conformance import PASSED, judge
-from data_cases import DataCase, cases
+from conformance import PASSED, Verdict, judge
+from data_cases import MISSING, DataCase, cases
 from onnx import TensorProto, helper, numpy_helper, version_converter
 
 import lamina
@@ -26,7 +26,7 @@ def f32(*shape):
     return normal(*shape).astype(np.float32)
 
 
-# (operator, its operator sets of this form, attributes, inputs; those by name are constants)
+# (operator, its operator sets of this form, attributes, inputs; all but the first are constants)
 FORMS = [
     ("Softmax", (7, 12), {}, [f32(2, 3, 4)]),
     ("Softmax", (7, 12), {"axis": 2}, [f32(2, 3, 4)]),
@@ -82,8 +82,8 @@ FORMS = [
     ("Concat", (7, 12), {"axis": 1}, [f32(2, 3), f32(2, 1)]),
     ("PRelu", (7, 15), {}, [f32(2, 3, 4), f32(3, 1)]),
     ("Max", (7, 12), {}, [f32(2, 3), f32(2, 3), f32(2, 3)]),
-    ("Sum", (7, 12), {}, [f32(2, 3), f32(3)]),
-    ("Mean", (7, 12), {}, [f32(2, 3), f32(3)]),
+    ("Sum", (8, 12), {}, [f32(2, 3), f32(3)]),
+    ("Mean", (8, 12), {}, [f32(2, 3), f32(3)]),
     ("Add", (7, 13), {}, [f32(2, 3), f32(3)]),
     ("MaxPool", (7, 11), {"kernel_shape": [2, 2], "auto_pad": "SAME_UPPER"}, [f32(1, 2, 5, 5)]),
     ("AveragePool", (7, 18), {"kernel_shape": [3], "pads": [1, 1]}, [f32(1, 2, 6)]),
@@ -95,7 +95,12 @@ FORMS = [
     ("EyeLike", (9, 21), {"k": 1}, [f32(3, 4)]),
     ("InstanceNormalization", (7, 21), {}, [f32(2, 3, 4, 4), f32(3), f32(3)]),
     ("Elu", (7, 21), {"alpha": 0.7}, [f32(2, 3)]),
-    ("ConvTranspose", (7, 21), {"strides": [2, 2], "output_padding": [1, 1]}, [f32(1, 2, 3, 3), f32(2, 2, 3, 3)]),
+    (
+        "ConvTranspose",
+        (7, 21),
+        {"strides": [2, 2], "output_padding": [1, 1]},
+        [f32(1, 2, 3, 3), f32(2, 2, 3, 3)],
+    ),
     ("Expand", (8, 12), {}, [f32(3, 1), i64(2, 3, 4)]),
     ("Tile", (7, 12), {}, [f32(2, 3), i64(2, 1)]),
     ("GlobalLpPool", (7, 21), {"p": 1}, [f32(1, 2, 4, 4)]),
@@ -108,16 +113,15 @@ FORMS = [
 def written(name, opset, attributes, inputs):
     """The operator alone, its first input given and the others constants."""
     names = [f"i{at}" for at in range(len(inputs))]
-    empty = [n if a.size else "" for n, a in zip(names, inputs, strict=True)]
     count = {"TopK": 2, "Split": 2}.get(name, 1)
-    node = helper.make_node(name, empty, [f"o{i}" for i in range(count)], **attributes)
+    node = helper.make_node(name, names, [f"o{i}" for i in range(count)], **attributes)
     first = np.asarray(inputs[0])
     graph = helper.make_graph(
         [node],
         "g",
         [helper.make_tensor_value_info("i0", helper.np_dtype_to_tensor_dtype(first.dtype), first.shape)],
         [onnx.ValueInfoProto(name=f"o{i}") for i in range(count)],
-        [numpy_helper.from_array(np.asarray(a), n) for n, a in list(zip(names, inputs, strict=True))[1:] if a.size],
+        [numpy_helper.from_array(np.asarray(a), n) for n, a in zip(names[1:], inputs[1:], strict=True)],
     )
     ir = 3 if opset < 9 else 8
     if ir == 3:
@@ -149,7 +153,9 @@ def test_form(name, opset, attributes, inputs):
         assert_close(have, want, "sum", "float32")
 
 
-CONVERTED = [name for name in cases() if name.startswith("pytorch-")]
+# The package's converter leaves PRelu's slope as it was before operator set 7, when it went along
+# the channels: what it makes is no right model.
+CONVERTED = [name for name in cases() if name.startswith("pytorch-") and "multiparam" not in name]
 
 
 @pytest.mark.parametrize("opset", [8, 10, 11, 13, 14, 16, 18, 20, 21, 23, NEWEST])
@@ -157,7 +163,7 @@ def test_models_converted_upwards(opset):
     judged = 0
     for name in CONVERTED:
         case = cases()[name]
-        if case.model.opset_import[0].version >= opset:
+        if name in MISSING or case.model.opset_import[0].version >= opset:
             continue
         try:
             with warnings.catch_warnings():
@@ -167,6 +173,6 @@ def test_models_converted_upwards(opset):
             continue  # The package has no adapter for one of its operators.
         converted = DataCase(name, case.path, model=model)
         verdict = judge(converted, "cpu")
-        assert (name, verdict.status, verdict.why) == (name, PASSED, "")
+        assert (name, verdict) == (name, Verdict(PASSED))
         judged += 1
     assert judged > 60

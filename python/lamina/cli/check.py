@@ -58,7 +58,9 @@ def parsed(words: list[str]) -> dict[str, int | list[int | None]]:
 
 def _print_summary(console: Console, path: Path, report: onnx.Report) -> None:
     opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in report.opsets.items())
-    console.print(f"{path} on {report.device}: operator sets {opsets or 'none'}", markup=False, soft_wrap=True)
+    console.print(
+        f"{path} on {report.device}: operator sets {opsets or 'none'}", markup=False, soft_wrap=True
+    )
     for what, infos in (("in", report.inputs), ("out", report.outputs)):
         for info in infos:
             console.print(f"  {what:3} {_described(info)}", markup=False, soft_wrap=True)
@@ -82,7 +84,9 @@ def _where(report: onnx.Report, node: onnx.Node) -> str:
 def _conclusion(report: onnx.Report) -> str:
     problems = len(report.problems)
     if not report:
-        return f"It does not load: {problems} of {len(report.nodes)} nodes, {len(report.missing)} other things."
+        return (
+            f"It does not load: {problems} of {len(report.nodes)} nodes, {len(report.missing)} other things."
+        )
     fallbacks = len(report.fallbacks)
     beside = f", {fallbacks} of them on the CPU for want of a kernel" if fallbacks else ""
     parts = "; shapes depend on data: planned part by part" if report.data_dependent else ""
