@@ -117,7 +117,7 @@ def _source(path: str | os.PathLike[str] | bytes) -> str | bytes:
 def _listed(call: str, shapes: Shapes | None) -> list[tuple[str, int | list[int | None]]]:
     found: list[tuple[str, int | list[int | None]]] = []
     for name, wanted in (shapes or {}).items():
-        sizes = [wanted] if isinstance(wanted, int) else list(wanted)
+        sizes: list[int | None] = [wanted] if isinstance(wanted, int) else list(wanted)
         for size in sizes:
             if isinstance(size, bool) or not (size is None or (isinstance(size, int) and size >= 0)):
                 raise ArgumentError(f"onnx.{call}: shapes: '{name}' has a size of {size!r}, wanted 0 or more")

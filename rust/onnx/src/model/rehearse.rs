@@ -203,9 +203,9 @@ impl Watch for Rehearsal<'_> {
             return Ok(());
         }
         let mut results = Vec::new();
-        outputs
-            .iter()
-            .for_each(|value| tensors(value, &mut results));
+        for value in outputs {
+            tensors(value, &mut results);
+        }
         if results.is_empty() {
             let later = outputs.iter().any(|value| matches!(value, Value::Later));
             let verdict = if later {
@@ -226,8 +226,9 @@ impl Watch for Rehearsal<'_> {
             return Ok(());
         }
         let mut given = Vec::new();
-        let values = inputs.iter().flatten().map(|entry| &entry.value);
-        values.for_each(|value| tensors(value, &mut given));
+        for entry in inputs.iter().flatten() {
+            tensors(&entry.value, &mut given);
+        }
         match lamina_core::missing_on(self.device, &given, &results)? {
             None => self.judge(node, Verdict::Runs, ""),
             Some(why) => self.judge(node, Verdict::FallsBack, &why),
@@ -281,7 +282,11 @@ impl Watch for Rehearsal<'_> {
 fn tensors(value: &Value, into: &mut Vec<Tensor>) {
     match value {
         Value::Tensor(tensor) => into.push(tensor.clone()),
-        Value::List(values) => values.iter().for_each(|value| tensors(value, into)),
+        Value::List(values) => {
+            for value in values.iter() {
+                tensors(value, into);
+            }
+        }
         Value::Host(_) | Value::Nothing | Value::Later => {}
     }
 }

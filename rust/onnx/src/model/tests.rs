@@ -118,7 +118,7 @@ fn shape_arithmetic_folds_for_every_batch() {
         let x = floats(&[n, 3]);
         let plan = model.plan(&[x.clone().into()]).unwrap();
         assert!(plan.plan().steps().len() <= 1, "only a view is left");
-        let y = &run(&model, &[x.clone()])[0];
+        let y = &run(&model, std::slice::from_ref(&x))[0];
         assert_eq!(y.shape(), [n, 3, 1]);
         assert_eq!(y.to_vec::<f32>().unwrap(), x.to_vec::<f32>().unwrap());
     }
