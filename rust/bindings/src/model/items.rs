@@ -67,7 +67,7 @@ pub(super) fn array_of_item<'py>(py: Python<'py>, item: &Item) -> PyResult<Bound
     }
 }
 
-fn tensor_of_item<'py>(py: Python<'py>, item: Item) -> PyResult<Bound<'py, PyAny>> {
+fn tensor_of_item(py: Python<'_>, item: Item) -> PyResult<Bound<'_, PyAny>> {
     let one = |tensor| Ok(Bound::new(py, PyTensor::new(tensor))?.into_any());
     match item {
         Item::Tensor(tensor) => one(tensor),
