@@ -9,28 +9,120 @@ from pathlib import Path
 
 from lamina import _lamina
 from lamina._lamina import ArgumentError, Model, ModelError, Tensor
+from lamina._onnx_check import Node, OperatorCount, Report, Verdict
 from lamina._trace import Examples, Target, named, trace
 from lamina.ops import zeros
 
+__all__ = ["Node", "OperatorCount", "Report", "Verdict", "check", "load", "save"]
 
-def load(path: str | os.PathLike[str] | bytes, device: str = "auto", strict: bool = False) -> Model:
+Shapes = Mapping[str, int | Sequence[int | None]]
+
+
+def load(
+    path: str | os.PathLike[str] | bytes,
+    device: str = "auto",
+    strict: bool = False,
+    shapes: Shapes | None = None,
+) -> Model:
     """Read a model.
+
+    Sizes that the file leaves open are decided by the inputs of a run; each new set of shapes
+    is planned once, and the plans of the last sixteen are kept.  With `shapes` they are decided
+    here, so that the first run has its plan.
 
     Args:
         path: A file, or its bytes.
         device: `auto` (the best hardware GPU, else the CPU), `cpu`, `gpu`, `gpu:N`.
         strict: Raise where an op has no kernel on the device instead of running it on the CPU.
+        shapes: A size for a symbolic dimension (`{"N": 4}`) or a shape for an input
+            (`{"x": (4, None, 224)}`, None leaves a size as it is).
 
     Returns:
-        A model with `inputs`, `outputs`, `run({name: array})`, `explain()` and
-        `profile()`; it may be run by several threads at once.
+        A model with `inputs`, `outputs`, `run({name: array})`, `explain()` and `profile()`, and
+        what the file says of itself: `metadata`, `producer`, `opsets`, `ir_version`, `version`,
+        `domain`, `doc`.  It may be run by several threads at once.
 
     Raises:
         ModelError: The file cannot be read or is no ONNX model.
         UnsupportedError: It uses ops or dtypes that lamina does not have; all are listed.
         DeviceError: There is no such device.
+        ArgumentError: shapes names what the model does not have.
+        ShapeError: shapes contradicts the model or itself.
+
+    Example:
+        >>> import tempfile
+        >>> where = tempfile.mkdtemp() + "/linear.onnx"
+        >>> lamina.onnx.save(nn.Linear(3, 2), ops.zeros((1, 3)), where, dynamic={"x": {0: "N"}})
+        >>> lamina.onnx.load(where, device="cpu").inputs[0].shape
+        ('N', 3)
+        >>> lamina.onnx.load(where, device="cpu", shapes={"N": 4}).inputs[0].shape
+        (4, 3)
     """
-    return _lamina.onnx_load(path if isinstance(path, bytes) else os.fspath(path), device, strict)
+    return _lamina.onnx_load(_source(path), device, strict, _listed("load", shapes))
+
+
+def check(
+    path: str | os.PathLike[str] | bytes,
+    device: str = "auto",
+    shapes: Shapes | None = None,
+) -> Report:
+    """Say what a model would do, without running or even loading it.
+
+    Each node is looked at: where it would run, and if it would not, why.  A node behind one that
+    is missing is looked at if the file says what lies between them.  Weights are not read.
+    Sizes that the file leaves open are tried as 1 on the first axis, as 64 elsewhere.
+
+    Args:
+        path: A file, or its bytes.
+        device: As for `load`.
+        shapes: As for `load`.
+
+    Returns:
+        A report, true if nothing is missing.
+
+    Raises:
+        ModelError: The file cannot be read or is no ONNX model.
+        DeviceError: There is no such device.
+        ArgumentError: shapes names what the model does not have.
+        ShapeError: shapes contradicts the model or itself.
+
+    Example:
+        >>> import tempfile
+        >>> where = tempfile.mkdtemp() + "/linear.onnx"
+        >>> lamina.onnx.save(nn.Linear(3, 2), ops.zeros((1, 3)), where)
+        >>> report = lamina.onnx.check(where, device="cpu")
+        >>> bool(report), [(n.operator, n.verdict.value) for n in report.nodes]
+        (True, [('Gemm', 'runs')])
+    """
+    found = _lamina.onnx_check(_source(path), device, _listed("check", shapes))
+    nodes = [
+        Node(name, operator, opset, Verdict(verdict), why)
+        for name, operator, opset, verdict, why in found["nodes"]
+    ]
+    return Report(
+        device=found["device"],
+        opsets=found["opsets"],
+        inputs=tuple(found["inputs"]),
+        outputs=tuple(found["outputs"]),
+        missing=tuple(found["missing"]),
+        nodes=tuple(nodes),
+        data_dependent=found["data_dependent"],
+    )
+
+
+def _source(path: str | os.PathLike[str] | bytes) -> str | bytes:
+    return path if isinstance(path, bytes) else os.fspath(path)
+
+
+def _listed(call: str, shapes: Shapes | None) -> list[tuple[str, int | list[int | None]]]:
+    found: list[tuple[str, int | list[int | None]]] = []
+    for name, wanted in (shapes or {}).items():
+        sizes: list[int | None] = [wanted] if isinstance(wanted, int) else list(wanted)
+        for size in sizes:
+            if isinstance(size, bool) or not (size is None or (isinstance(size, int) and size >= 0)):
+                raise ArgumentError(f"onnx.{call}: shapes: '{name}' has a size of {size!r}, wanted 0 or more")
+        found.append((name, wanted if isinstance(wanted, int) else sizes))
+    return found
 
 
 def save(

@@ -89,13 +89,22 @@ def out_of_scope(case) -> str:
 
 
 def array(value):
-    """An input or output as an array, in the dtype that lamina has for it."""
+    """An input or output as an array, in the dtype that lamina has for it; a list of them, None."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [array(item) for item in value]
     if isinstance(value, TensorProto):
         return numpy_helper.to_array(value)
     return np.asarray(value)
 
 
 def _close(case, got, wanted) -> None:
+    if wanted is None or isinstance(wanted, list):
+        assert type(got) is type(wanted)
+        for have, want in zip(got or (), wanted or (), strict=True):
+            _close(case, have, want)
+        return
     assert got.dtype == wanted.dtype, f"dtype {got.dtype}, wanted {wanted.dtype}"
     assert got.shape == wanted.shape, f"shape {got.shape}, wanted {wanted.shape}"
     # The cases' rtol is less than one unit of a half-width float: an expected value that

@@ -39,9 +39,10 @@ def photo(data, name):
     return pictures.to_array(picture, (240, 320), [127], [128], "nchw", "rgb")
 
 
+@pytest.mark.parametrize("name", FACES)
 @pytest.mark.parametrize("model", ["version-RFB-320", "version-RFB-320_simplified"])
-def test_faces_agree_with_onnxruntime(device, data, model):
-    against_runtime(data / "faces" / f"{model}.onnx", {"input": photo(data, "photo-3")}, device, "float32")
+def test_faces_agree_with_onnxruntime(device, data, model, name):
+    against_runtime(data / "faces" / f"{model}.onnx", {"input": photo(data, name)}, device, "float32")
 
 
 def test_faces_are_found(device, data):
@@ -105,6 +106,18 @@ def test_squeezenet(device, data, file, label):
     name = lamina.onnx.load(path, device="cpu").inputs[0].name
     results = against_runtime(path, {name: squeezenet_input(data, file)}, device, "float16")
     assert int(next(iter(results.values())).argmax()) == label
+
+
+@pytest.mark.parametrize("style", ["candy", "mosaic"])
+def test_style_transfer(device, data, style):
+    path = data / "style" / f"{style}.onnx"
+    picture = pictures.read(data / "style" / "content-amber.jpg")
+    inputs = {"inputImage": pictures.to_array(picture, (720, 720), [0], [1], "nchw", "rgb")}
+    model = lamina.onnx.load(path, device=device)
+    painted = model.run(inputs)["outputImage"]
+    # Grey values 0 to 255: the tolerance of networks is for numbers about 1.
+    assert_close(painted / 255, reference(path, inputs)["outputImage"] / 255, "model", "float32")
+    assert painted.std() > 30
 
 
 def test_one_model_serves_several_threads(device, data):

@@ -16,6 +16,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+onnx = typer.Typer(help="ONNX models: what they would do here.", no_args_is_help=True)
+app.add_typer(onnx, name="onnx")
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -128,3 +131,20 @@ def demo(
     from lamina.cli.demo import run_demo
 
     raise typer.Exit(0 if run_demo(device, out) else 1)
+
+
+@onnx.command()
+def check(
+    model: Annotated[Path, typer.Argument(help="An ONNX model.")],
+    device: Annotated[str, typer.Option(help="auto, cpu, gpu or gpu:N.")] = "auto",
+    shapes: Annotated[
+        list[str] | None,
+        typer.Option(help="N=4 for a symbolic dimension, x=1,3,224,? for an input; may be given again."),
+    ] = None,
+    nodes: Annotated[bool, typer.Option("--nodes", help="A line for each node.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say what each node would run on and what is missing; exit code 1 if something is."""
+    from lamina.cli.check import check_model
+
+    raise typer.Exit(0 if check_model(model, device, shapes or [], nodes, json) else 1)

@@ -44,7 +44,7 @@ mod _lamina {
     #[pymodule_export]
     use crate::index::{At, AtIndex};
     #[pymodule_export]
-    use crate::model::{PyModel, ValueInfo, onnx_load, onnx_save, placeholder};
+    use crate::model::{PyModel, ValueInfo, onnx_check, onnx_load, onnx_save, placeholder};
     #[pymodule_export]
     use crate::plugin::register_op;
     #[pymodule_export]

@@ -1,22 +1,24 @@
 //! Class Model: a loaded ONNX model.
 
+mod check;
+mod items;
 mod save;
 
+pub use check::onnx_check;
 pub use save::{onnx_save, placeholder};
 
-use crate::convert::{class_name, make_tensor, tensor_of};
+use crate::convert::class_name;
 use crate::dtype::{self, PyDType};
 use crate::error::{raise, run, run_detached};
 use crate::explain::Explanation;
-use crate::numpy_arrays::{array_of, borrow_value};
 use crate::profile::PyProfile;
-use crate::tensor::results_to_py;
-use lamina_core::{Device, Error, Storage, Tensor};
-use lamina_onnx::Model;
+use items::{apart, array_of_item, borrowed, results_to_py};
+use lamina_core::{Device, Error, Tensor};
 use lamina_onnx::ir::{self, Dim};
-use numpy::PyUntypedArray;
+use lamina_onnx::{Item, Model, Wanted};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping, PyString, PyTuple};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,6 +31,12 @@ impl ValueInfo {
     #[getter]
     fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// `tensor`, `sequence`, `optional` or `optional sequence`.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.0.kind.name()
     }
 
     /// Sizes; a name or '?' where the file leaves one open.
@@ -65,7 +73,11 @@ impl ValueInfo {
                 .join(", "),
             None => "...".to_owned(),
         };
-        format!("ValueInfo({}: {dtype}[{shape}])", self.0.name)
+        let kind = match self.0.kind {
+            ir::Kind::Tensor => String::new(),
+            kind => format!("{} of ", kind.name()),
+        };
+        format!("ValueInfo({}: {kind}{dtype}[{shape}])", self.0.name)
     }
 }
 
@@ -94,13 +106,52 @@ impl PyModel {
     #[getter]
     fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let all = PyDict::new(py);
-        for (name, value) in self.0.metadata() {
+        for (name, value) in &self.0.details().metadata {
             all.set_item(name, value)?;
         }
         Ok(all)
     }
 
-    /// Results by name.  NumPy inputs are borrowed for the call.
+    /// What wrote the file, and its version: "" where the file does not say.
+    #[getter]
+    fn producer(&self) -> (&str, &str) {
+        let details = self.0.details();
+        (&details.producer, &details.producer_version)
+    }
+
+    /// The version of each operator set that the file imports; "" is ONNX's own.
+    #[getter]
+    fn opsets(&self) -> BTreeMap<String, i64> {
+        self.0.details().opsets.clone()
+    }
+
+    /// The version of the file's format.
+    #[getter]
+    fn ir_version(&self) -> i64 {
+        self.0.details().ir_version
+    }
+
+    /// The model's own version, 0 where the file does not say.
+    #[getter]
+    fn version(&self) -> i64 {
+        self.0.details().version
+    }
+
+    /// The name space that the model's name belongs to.
+    #[getter]
+    fn domain(&self) -> &str {
+        &self.0.details().domain
+    }
+
+    /// What the author says of the model.
+    #[getter]
+    fn doc(&self) -> &str {
+        &self.0.details().doc
+    }
+
+    /// Results by name: an array each, a list of them for a sequence, None for
+    /// an optional that holds nothing; inputs are given so, too.  NumPy inputs
+    /// are borrowed for the call.
     fn run<'py>(
         &self,
         py: Python<'py>,
@@ -110,13 +161,13 @@ impl PyModel {
         let results = run_detached(py, || {
             let results = self.0.run(&inputs)?;
             results
-                .into_iter()
+                .iter()
                 .map(|result| apart(result, &inputs))
                 .collect::<lamina_core::Result<Vec<_>>>()
         })?;
         let named = PyDict::new(py);
         for (info, result) in self.0.outputs().iter().zip(&results) {
-            named.set_item(&info.name, array_of(py, result)?)?;
+            named.set_item(&info.name, array_of_item(py, result)?)?;
         }
         Ok(named)
     }
@@ -129,7 +180,7 @@ impl PyModel {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut named: Vec<(String, Tensor)> = Vec::new();
+        let mut named: Vec<(String, Item)> = Vec::new();
         if args.len() > self.0.inputs().len() {
             return raise(Error::argument(format!(
                 "the model takes {} inputs, got {}",
@@ -138,15 +189,15 @@ impl PyModel {
             )));
         }
         for (info, object) in self.0.inputs().iter().zip(args.iter()) {
-            named.push((info.name.clone(), borrowed(&info.name, &object)?));
+            named.push((info.name.clone(), borrowed(&info.name, info.kind, &object)?));
         }
         for (name, object) in kwargs.into_iter().flatten() {
             let name: String = name.extract()?;
             if named.iter().any(|(n, _)| *n == name) {
                 return raise(Error::argument(format!("input '{name}' is given twice")));
             }
-            let tensor = borrowed(&name, &object)?;
-            named.push((name, tensor));
+            let item = borrowed(&name, self.kind_of(&name), &object)?;
+            named.push((name, item));
         }
         let results = run_detached(py, || self.0.trace(&self.0.ordered(&named)?))?;
         results_to_py(py, results)
@@ -226,8 +277,14 @@ impl PyModel {
 }
 
 impl PyModel {
+    /// What input `name` is; of an unknown one the model itself will complain.
+    fn kind_of(&self, name: &str) -> ir::Kind {
+        let info = self.0.inputs().iter().find(|info| info.name == name);
+        info.map(|info| info.kind).unwrap_or_default()
+    }
+
     /// Inputs by name, in the model's order.
-    fn given(&self, inputs: &Bound<'_, PyAny>) -> PyResult<Vec<Tensor>> {
+    fn given(&self, inputs: &Bound<'_, PyAny>) -> PyResult<Vec<Item>> {
         let Ok(mapping) = inputs.cast::<PyMapping>() else {
             return raise(Error::argument(format!(
                 "run: inputs is a {}, wanted a dict of arrays by name",
@@ -237,14 +294,14 @@ impl PyModel {
         let mut named = Vec::new();
         for pair in mapping.items()?.iter() {
             let (name, object): (String, Bound<'_, PyAny>) = pair.extract()?;
-            let tensor = borrowed(&name, &object)?;
-            named.push((name, tensor));
+            let item = borrowed(&name, self.kind_of(&name), &object)?;
+            named.push((name, item));
         }
         run(|| self.0.ordered(&named))
     }
 
     /// Zeros of the shapes that the file declares.
-    fn zeros(&self, call: &str) -> PyResult<Vec<Tensor>> {
+    fn zeros(&self, call: &str) -> PyResult<Vec<Item>> {
         self.0
             .inputs()
             .iter()
@@ -258,62 +315,84 @@ impl PyModel {
                         })
                         .collect()
                 });
-                let (Some(sizes), Some(dtype)) = (sizes, info.dtype) else {
+                let (Some(sizes), Some(dtype), ir::Kind::Tensor) = (sizes, info.dtype, info.kind)
+                else {
                     return raise(Error::argument(format!(
                         "{call}: the file leaves the shape of input '{}' open; give inputs",
                         info.name
                     )));
                 };
-                run(|| Tensor::full(&sizes, 0.0, dtype, Device::Cpu))
+                run(|| Ok(Tensor::full(&sizes, 0.0, dtype, Device::Cpu)?.into()))
             })
             .collect()
     }
 }
 
-/// A tensor as it is, an array's own memory, or a copy of other data.
-fn borrowed(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Tensor> {
-    if let Some(tensor) = tensor_of(object) {
-        return Ok(tensor);
-    }
-    if let Ok(array) = object.cast::<PyUntypedArray>() {
-        return borrow_value(&format!("input '{name}'"), array).map(Tensor::from_value);
-    }
-    make_tensor(object, None, Some("cpu"), false)
+/// What a caller says of shapes: sizes of symbolic dimensions, shapes of inputs.
+type Shapes = Vec<(String, ShapeWanted)>;
+
+#[derive(FromPyObject)]
+pub enum ShapeWanted {
+    Size(usize),
+    Shape(Vec<Option<usize>>),
 }
 
-/// A result that lies in borrowed memory gets its own.
-fn apart(result: Tensor, inputs: &[Tensor]) -> lamina_core::Result<Tensor> {
-    let Storage::Cpu(own) = result.value()?.storage else {
-        return Ok(result);
+/// The model in a file or its bytes, of the shapes wanted.
+fn read(source: &Source, shapes: Shapes, weights: bool) -> lamina_core::Result<ir::Model> {
+    let mut model = match source {
+        Source::Bytes(bytes) => lamina_onnx::read_bytes(bytes.clone())?,
+        Source::Path(path) if weights => lamina_onnx::read_model(path)?,
+        Source::Path(path) => lamina_onnx::read_outline(path)?,
     };
-    let shares = |input: &Tensor| {
-        input
-            .value()
-            .is_ok_and(|v| matches!(v.storage, Storage::Cpu(b) if Arc::ptr_eq(&b, &own)))
-    };
-    if !inputs.iter().any(shares) {
-        return Ok(result);
+    let shapes: Vec<(String, Wanted)> = shapes
+        .into_iter()
+        .map(|(name, wanted)| match wanted {
+            ShapeWanted::Size(size) => (name, Wanted::Size(size)),
+            ShapeWanted::Shape(shape) => (name, Wanted::Shape(shape)),
+        })
+        .collect();
+    lamina_onnx::fix(&mut model, &shapes)?;
+    Ok(model)
+}
+
+/// Where a model is read from.
+enum Source {
+    Bytes(Vec<u8>),
+    Path(PathBuf),
+}
+
+impl Source {
+    fn of(model: &Bound<'_, PyAny>) -> PyResult<Source> {
+        match model.cast::<PyBytes>() {
+            Ok(bytes) => Ok(Source::Bytes(bytes.as_bytes().to_vec())),
+            Err(_) => model.extract().map(Source::Path),
+        }
     }
-    lamina_core::ops::views::contiguous(&result)
+
+    /// Says of an error which file it is about.
+    fn within(&self, error: Error) -> Error {
+        match self {
+            Source::Path(path) => error.within(&path.display().to_string()),
+            Source::Bytes(_) => error,
+        }
+    }
 }
 
 /// Loads a model from a path or the bytes of a file.
 #[pyfunction]
-#[pyo3(signature = (model, device="auto", strict=false))]
+#[pyo3(signature = (model, device="auto", strict=false, shapes=Vec::new()))]
 pub fn onnx_load(
     py: Python<'_>,
     model: &Bound<'_, PyAny>,
     device: &str,
     strict: bool,
+    shapes: Shapes,
 ) -> PyResult<PyModel> {
-    let loaded = if let Ok(bytes) = model.cast::<PyBytes>() {
-        let bytes = bytes.as_bytes().to_vec();
-        run_detached(py, || {
-            Model::from_bytes(bytes, Device::parse(device)?, strict)
-        })?
-    } else {
-        let path: PathBuf = model.extract()?;
-        run_detached(py, || Model::load(&path, Device::parse(device)?, strict))?
-    };
+    let source = Source::of(model)?;
+    let loaded = run_detached(py, || {
+        let device = Device::parse(device)?;
+        let model = read(&source, shapes, true)?;
+        Model::new(model, device, strict).map_err(|e| source.within(e))
+    })?;
     Ok(PyModel(Arc::new(loaded)))
 }

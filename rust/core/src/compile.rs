@@ -7,6 +7,9 @@ use crate::{DType, Device, Error, Result, Tensor, Value};
 pub struct Compiled {
     plan: Plan,
     inputs: Vec<Tensor>,
+    /// For each output wanted, which of the plan's results it is: one tensor
+    /// may be wanted twice.
+    results: Vec<usize>,
 }
 
 impl Tensor {
@@ -22,10 +25,21 @@ impl Tensor {
 pub fn compile(placeholders: &[Tensor], outputs: &[Tensor]) -> Result<Compiled> {
     let capture = Capture::new(outputs.to_vec(), placeholders)?;
     let graph = capture.graph(true);
+    let results = outputs.iter().filter_map(|t| capture.target_index(t));
     Ok(Compiled {
+        results: results.collect(),
         plan: Plan::build(graph, capture.leaves.len())?,
         inputs: placeholders.to_vec(),
     })
+}
+
+/// Why what is recorded from `inputs` to `outputs` would not run whole on
+/// `device`; None: it would.  Nothing is compiled.
+pub fn missing_on(device: Device, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Option<String>> {
+    match device {
+        Device::Cpu => Ok(None),
+        Device::Gpu(_) => crate::plan::missing_on_gpu(inputs, outputs, device.gpu()?.caps()),
+    }
 }
 
 impl Compiled {
@@ -65,7 +79,8 @@ impl Compiled {
         // Leaves beyond the placeholders are constants inside the plan.
         let unused = Value::from_bytes(DType::F32, &[], &[0; 4])?;
         ready.resize(self.plan.input_count(), unused);
-        Ok(self.plan.run_watched(&ready, watch)?)
+        let results = self.plan.run_watched(&ready, watch)?;
+        Ok(self.results.iter().map(|&at| results[at].clone()).collect())
     }
 
     pub fn plan(&self) -> &Plan {

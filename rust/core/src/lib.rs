@@ -33,7 +33,7 @@ mod value;
 pub use attrs::{Attr, Attrs};
 pub use call::{CpuCall, CpuOperand, GpuCall};
 pub use cell::Cell;
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, compile, missing_on};
 pub use device::Device;
 pub use error::{Error, ErrorKind, Result};
 pub use eval::{eval, explain};

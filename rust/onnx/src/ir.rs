@@ -26,22 +26,62 @@ impl fmt::Display for Dim {
     }
 }
 
-/// Name, dtype and shape of an input or output.
-#[derive(Clone, Debug, PartialEq)]
+/// What an input or output is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    #[default]
+    Tensor,
+    /// Any number of tensors in order.
+    Sequence,
+    /// A tensor or nothing.
+    Optional,
+    /// A sequence or nothing.
+    OptionalSequence,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Tensor => "tensor",
+            Kind::Sequence => "sequence",
+            Kind::Optional => "optional",
+            Kind::OptionalSequence => "optional sequence",
+        }
+    }
+
+    pub fn is_optional(self) -> bool {
+        matches!(self, Kind::Optional | Kind::OptionalSequence)
+    }
+
+    pub fn is_sequence(self) -> bool {
+        matches!(self, Kind::Sequence | Kind::OptionalSequence)
+    }
+}
+
+/// Name, dtype and shape of an input or output; of a sequence, those of its tensors.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValueInfo {
     pub name: String,
+    pub kind: Kind,
     /// None where the file leaves it open (outputs only).
     pub dtype: Option<DType>,
     /// None where even the number of axes is open.
     pub shape: Option<Vec<Dim>>,
 }
 
-/// A decoded tensor: little-endian elements, row-major.
+/// A decoded tensor: little-endian elements, row-major; none where it was
+/// left out, as the model is only looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constant {
     pub dtype: DType,
     pub shape: Vec<usize>,
     pub bytes: Bytes,
+}
+
+impl Constant {
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.bytes.is_empty() && !self.shape.contains(&0)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -92,13 +132,18 @@ pub struct Node {
 }
 
 impl Node {
-    /// "Conv 'features.0'", for messages.
-    pub fn label(&self) -> String {
-        let op = if self.domain.is_empty() {
+    /// The operator's name, with its domain unless that is ONNX's own.
+    pub fn operator(&self) -> String {
+        if self.domain.is_empty() {
             self.op_type.clone()
         } else {
             format!("{}.{}", self.domain, self.op_type)
-        };
+        }
+    }
+
+    /// "Conv 'features.0'", for messages.
+    pub fn label(&self) -> String {
+        let op = self.operator();
         let name = if self.name.is_empty() {
             self.outputs.first().map_or("", String::as_str)
         } else {
@@ -122,6 +167,9 @@ pub struct Graph {
     pub outputs: Vec<ValueInfo>,
     /// Names that a subgraph reads from the graphs around it.
     pub captures: Vec<String>,
+    /// What the file says of values between nodes: a help where a node's own
+    /// result is not known.
+    pub infos: HashMap<String, ValueInfo>,
 }
 
 /// Something in a file that is right but not available here.
@@ -131,13 +179,25 @@ pub struct Unsupported {
     pub why: String,
 }
 
+/// What a file says of itself.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Model {
+pub struct Details {
     pub ir_version: i64,
     pub producer: String,
+    pub producer_version: String,
+    /// The name space of the model's own name.
+    pub domain: String,
+    pub version: i64,
+    pub doc: String,
     /// Domain to version, as imported.
     pub opsets: BTreeMap<String, i64>,
+    /// Names and values that the author added.
     pub metadata: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Model {
+    pub details: Details,
     pub graph: Graph,
     /// What reading met that the operators here cannot take.
     pub unsupported: Vec<Unsupported>,

@@ -15,7 +15,7 @@ mod trace;
 mod write;
 
 pub use export::{Export, Recording, counterparts, export};
-pub use model::Model;
+pub use model::{Item, Model, NodeReport, Report, Verdict, Wanted, fix, report};
 pub use ops::operators;
-pub use read::{read_bytes, read_model};
+pub use read::{read_bytes, read_model, read_outline};
 pub use write::{Edition, to_bytes, write_model};

@@ -196,12 +196,24 @@ fn value_info(info: &ValueInfo) -> ValueInfoProto {
         elem_type: info.dtype.map(|d| elem_type(d) as i32),
         shape,
     };
+    let typed = |value| TypeProto {
+        value: Some(value),
+        denotation: None,
+    };
+    let mut kind = typed(type_proto::Value::TensorType(tensor));
+    if info.kind.is_sequence() {
+        let elem_type = Some(Box::new(kind));
+        let sequence = type_proto::Sequence { elem_type };
+        kind = typed(type_proto::Value::SequenceType(Box::new(sequence)));
+    }
+    if info.kind.is_optional() {
+        let elem_type = Some(Box::new(kind));
+        let optional = type_proto::Optional { elem_type };
+        kind = typed(type_proto::Value::OptionalType(Box::new(optional)));
+    }
     ValueInfoProto {
         name: Some(info.name.clone()),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor)),
-            denotation: None,
-        }),
+        r#type: Some(kind),
         ..ValueInfoProto::default()
     }
 }
@@ -209,7 +221,10 @@ fn value_info(info: &ValueInfo) -> ValueInfoProto {
 fn graph(graph: &Graph) -> Result<GraphProto> {
     let mut names: Vec<&String> = graph.initializers.keys().collect();
     names.sort_unstable();
+    let mut infos: Vec<&ValueInfo> = graph.infos.values().collect();
+    infos.sort_unstable_by_key(|info| &info.name);
     Ok(GraphProto {
+        value_info: infos.into_iter().map(value_info).collect(),
         name: Some(if graph.name.is_empty() {
             "lamina".to_owned()
         } else {
@@ -228,11 +243,16 @@ fn graph(graph: &Graph) -> Result<GraphProto> {
 
 /// The model as the bytes of an ONNX file.
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
+    let details = &model.details;
+    let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let proto = ModelProto {
-        ir_version: Some(model.ir_version),
-        producer_name: Some(model.producer.clone()),
-        producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        opset_import: model
+        ir_version: Some(details.ir_version),
+        producer_name: text(&details.producer),
+        producer_version: text(&details.producer_version),
+        domain: text(&details.domain),
+        model_version: Some(details.version).filter(|&version| version != 0),
+        doc_string: text(&details.doc),
+        opset_import: details
             .opsets
             .iter()
             .map(|(domain, version)| OperatorSetIdProto {
@@ -240,7 +260,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
                 version: Some(*version),
             })
             .collect(),
-        metadata_props: model
+        metadata_props: details
             .metadata
             .iter()
             .map(|(key, value)| StringStringEntryProto {

@@ -16,7 +16,7 @@ mod symbols;
 mod tests;
 mod walk;
 
-use crate::ir::{Attribute, Constant, Graph, Model, Node};
+use crate::ir::{Attribute, Constant, Details, Graph, Model, Node};
 use crate::write::Edition;
 use emit::Emit;
 use lamina_core::{Error, Result, Tensor};
@@ -80,12 +80,17 @@ pub fn export(export: &Export<'_>) -> Result<Model> {
         initializers: builder.initializers,
         inputs,
         outputs,
-        captures: Vec::new(),
+        ..Graph::default()
     };
-    let model = Model {
+    let details = Details {
         ir_version: edition.ir_version,
         producer: "lamina".into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
         opsets: BTreeMap::from([(String::new(), edition.opset)]),
+        ..Details::default()
+    };
+    let model = Model {
+        details,
         graph,
         ..Model::default()
     };

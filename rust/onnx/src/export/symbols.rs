@@ -52,6 +52,7 @@ impl<'a> Symbols<'a> {
             name: name.to_owned(),
             dtype: Some(tensor.dtype()),
             shape: Some(shape.collect()),
+            ..ValueInfo::default()
         }
     }
 
@@ -80,6 +81,7 @@ impl<'a> Symbols<'a> {
             name: name.to_owned(),
             dtype: Some(tensor.dtype()),
             shape: Some(shape),
+            ..ValueInfo::default()
         }
     }
 }

@@ -61,7 +61,8 @@ fn round_trip(f: Function<'_>, sizes: [&[usize]; 3], dynamic: &[(usize, &str)]) 
     let loaded = Model::from_bytes(to_bytes(&model).unwrap(), Device::Cpu, false).unwrap();
     for size in sizes {
         let x = tensor(size, 5);
-        let got = &loaded.run(std::slice::from_ref(&x)).unwrap()[0];
+        let results = loaded.run(&[x.clone().into()]).unwrap();
+        let got = results[0].tensor().unwrap();
         let wanted = f(&x);
         assert_eq!(got.shape(), wanted.shape());
         for (a, b) in got

@@ -1,7 +1,7 @@
 //! What a caller gives against what the file declares.
 
-use super::Model;
-use crate::ir::Dim;
+use super::{Item, Model};
+use crate::ir::{Dim, ValueInfo};
 use lamina_core::{Error, Result, Tensor};
 use std::collections::HashMap;
 
@@ -36,8 +36,8 @@ impl Model {
             .collect()
     }
 
-    /// Number, dtypes and shapes.
-    pub(super) fn check(&self, given: &[Tensor]) -> Result<()> {
+    /// Number, kinds, dtypes and shapes.
+    pub(super) fn check(&self, given: &[Item]) -> Result<()> {
         let inputs = &self.graph.inputs;
         if given.len() != inputs.len() {
             return Err(Error::argument(format!(
@@ -46,42 +46,69 @@ impl Model {
                 inputs.len()
             )));
         }
-        let mut symbols: HashMap<&str, (usize, &str)> = HashMap::new();
-        for (tensor, info) in given.iter().zip(inputs) {
-            let name = &info.name;
-            if let Some(dtype) = info.dtype
-                && dtype != tensor.dtype()
-            {
-                return Err(Error::dtype(format!(
-                    "run: input '{name}' has dtype {}, wanted {dtype}; cast it first",
-                    tensor.dtype()
+        let mut symbols = Symbols::new();
+        for (item, info) in given.iter().zip(inputs) {
+            if !item.fits(info) {
+                return Err(Error::argument(format!(
+                    "run: input '{}' is {}, wanted a {}",
+                    info.name,
+                    item.what(),
+                    info.kind.name()
                 )));
             }
-            let Some(dims) = &info.shape else { continue };
-            let bad = |why: &str| {
-                let wanted: Vec<String> = dims.iter().map(Dim::to_string).collect();
-                Error::shape(format!(
-                    "run: input '{name}' has shape {:?}, wanted [{}]{why}",
-                    tensor.shape(),
-                    wanted.join(", ")
-                ))
-            };
-            if dims.len() != tensor.rank() {
-                return Err(bad(""));
-            }
-            for (dim, &size) in dims.iter().zip(tensor.shape()) {
-                match dim {
-                    Dim::Fixed(n) if *n != size => return Err(bad("")),
-                    Dim::Named(symbol) => {
-                        let (first, whose) = *symbols.entry(symbol).or_insert((size, name));
-                        if first != size {
-                            return Err(bad(&format!(", and {symbol} is {first} in '{whose}'")));
-                        }
-                    }
-                    Dim::Fixed(_) | Dim::Unknown => {}
-                }
+            for tensor in item.tensors() {
+                // Tensors of a sequence may differ in size.
+                let mut own = Symbols::new();
+                let symbols = if info.kind.is_sequence() {
+                    &mut own
+                } else {
+                    &mut symbols
+                };
+                check_tensor(tensor, info, symbols)?;
             }
         }
         Ok(())
     }
+}
+
+/// What each symbolic size is, and of which input that was learnt.
+type Symbols<'m> = HashMap<&'m str, (usize, &'m str)>;
+
+fn check_tensor<'m>(tensor: &Tensor, info: &'m ValueInfo, symbols: &mut Symbols<'m>) -> Result<()> {
+    let name = &info.name;
+    if let Some(dtype) = info.dtype
+        && dtype != tensor.dtype()
+    {
+        return Err(Error::dtype(format!(
+            "run: input '{name}' has dtype {}, wanted {dtype}; cast it first",
+            tensor.dtype()
+        )));
+    }
+    let Some(dims) = &info.shape else {
+        return Ok(());
+    };
+    let bad = |why: &str| {
+        let wanted: Vec<String> = dims.iter().map(Dim::to_string).collect();
+        Error::shape(format!(
+            "run: input '{name}' has shape {:?}, wanted [{}]{why}",
+            tensor.shape(),
+            wanted.join(", ")
+        ))
+    };
+    if dims.len() != tensor.rank() {
+        return Err(bad(""));
+    }
+    for (dim, &size) in dims.iter().zip(tensor.shape()) {
+        match dim {
+            Dim::Fixed(n) if *n != size => return Err(bad("")),
+            Dim::Named(symbol) => {
+                let (first, whose) = *symbols.entry(symbol).or_insert((size, name));
+                if first != size {
+                    return Err(bad(&format!(", and {symbol} is {first} in '{whose}'")));
+                }
+            }
+            Dim::Fixed(_) | Dim::Unknown => {}
+        }
+    }
+    Ok(())
 }

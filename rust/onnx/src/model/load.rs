@@ -1,15 +1,16 @@
 //! From a checked file to a model that is known to run, or to one error that
 //! lists everything it needs and is not here.
 
-use super::{Model, output_tensor};
-use crate::ir::{self, Attribute, Constant, Dim, Graph, Node, Unsupported, ValueInfo};
+use super::item::Item;
+use super::rehearse::{Constants, listed, rehearse};
+use super::{Key, Model};
+use crate::ir::{self, Attribute, Constant, Graph, Unsupported, ValueInfo};
 use crate::ops;
-use crate::trace::{
-    Entry, Sources, Stop, Traced, Tracer, Value, Watch, constant, is_unsupported, source,
-};
+use crate::trace::{Entry, Value, constant, is_unsupported};
 use bytes::Bytes;
-use lamina_core::{DType, Device, Error, Result, Tensor};
+use lamina_core::{DType, Device, Result};
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -33,99 +34,78 @@ impl Model {
     pub fn new(model: ir::Model, device: Device, strict: bool) -> Result<Model> {
         let ir::Model {
             mut graph,
-            metadata,
             mut unsupported,
+            details,
             ..
         } = model;
         hoist_constants(&mut graph);
         for input in &graph.inputs {
             check_input(input, device, &mut unsupported);
         }
-        let mut missing = Vec::new();
-        survey(&graph, &mut missing);
-        if !unsupported.is_empty() {
-            // What such a value reads cannot be traced: only what is missing by name is known.
-            return Err(listed(unsupported, &missing));
-        }
-        // Each gives its part of the file back before the next one is copied.
-        let initializers = std::mem::take(&mut graph.initializers).into_iter();
-        let constants = initializers
-            .map(|(name, found)| constant(&name, &found, device).map(|entry| (name, entry)))
-            .collect::<Result<_>>()?;
+        let initializers = std::mem::take(&mut graph.initializers);
+        let constants = available(initializers, device, &mut unsupported)?;
         detach(&mut graph);
-        let mut loaded = Model {
+        let mut rehearsed = rehearse(&graph, constants.clone(), device, false)?;
+        if !unsupported.is_empty() || !rehearsed.found.is_empty() {
+            return Err(listed(unsupported, &rehearsed.found));
+        }
+        for (info, entry) in graph.outputs.iter_mut().zip(&rehearsed.outputs) {
+            info.dtype = entry.value.known_dtype().or(info.dtype);
+        }
+        graph.infos.clear();
+        let model = Model {
             graph,
             device,
             strict,
             constants,
-            eager: false,
-            structural: AtomicU64::new(0),
+            eager: rehearsed.eager,
+            structural: AtomicU64::new(rehearsed.structural),
             plans: Mutex::new(Vec::new()),
-            metadata,
+            details,
         };
-        loaded.rehearse()?;
-        Ok(loaded)
+        if let Some(placeholders) = rehearsed.placeholders.take()
+            && !rehearsed.eager
+            && rehearsed.structural == 0
+        {
+            // All sizes are known: so is the plan.
+            let outputs = rehearsed.outputs.iter();
+            let outputs = outputs.map(|e| Item::of(&e.value, device)).collect();
+            let outputs = super::finish::<Vec<Item>>(outputs)?;
+            let inputs: Vec<Item> = placeholders.into_iter().map(Item::from).collect();
+            let key = Key::new(&inputs, Vec::new());
+            model.compile(key, &inputs, &outputs)?;
+        }
+        Ok(model)
     }
+}
 
-    /// Traces once on placeholders: finds what is not supported, which inputs
-    /// decide shapes, and, where all sizes are known, the plan.
-    fn rehearse(&mut self) -> Result<()> {
-        let known = self.graph.inputs.iter().all(|i| {
-            i.shape
-                .as_ref()
-                .is_some_and(|s| s.iter().all(|d| matches!(d, Dim::Fixed(_))))
-        });
-        let placeholders: Option<Vec<Tensor>> = self
-            .graph
-            .inputs
-            .iter()
-            .map(|i| placeholder(i, self.device))
-            .collect();
-        let entries = self.graph.inputs.iter().enumerate().map(|(i, _)| Entry {
-            value: placeholders
-                .as_ref()
-                .map_or(Value::Later, |p| Value::Tensor(p[i].clone())),
-            from: source(i),
-        });
-        let mut watch = Rehearsal {
-            known,
-            found: Vec::new(),
-            structural: 0,
-            eager: false,
+/// Initializers as values; what is not available here is noted.
+pub(super) fn available(
+    initializers: HashMap<String, Constant>,
+    device: Device,
+    unsupported: &mut Vec<Unsupported>,
+) -> Result<Constants> {
+    let mut constants = HashMap::with_capacity(initializers.len());
+    // Each gives its part of the file back before the next one is copied.
+    for (name, found) in initializers {
+        let what = format!("initializer '{name}'");
+        let mut entry = Entry {
+            value: Value::Later,
+            from: 0,
         };
-        let traced = {
-            let mut tracer = Tracer::new(self.device, false, &mut watch);
-            tracer.run(&self.graph, self.constants.clone(), entries.collect())
-        };
-        let outputs = match traced {
-            Ok(outputs) => outputs,
-            Err(Stop::Error(error)) => return Err(error),
-            Err(_) => return Err(Error::internal("a rehearsal stopped for want of values")),
-        };
-        if !watch.found.is_empty() {
-            return Err(listed(Vec::new(), &watch.found));
+        if !unsupported.iter().any(|u| u.what == what) {
+            match constant(&name, &found, device) {
+                Ok(known) => entry = known,
+                Err(error) if is_unsupported(&error) => {
+                    let why = error.message.replace(&format!("{what}: "), "");
+                    unsupported.push(Unsupported { what, why });
+                }
+                Err(error) => return Err(error),
+            }
         }
-        self.eager = watch.eager;
-        self.structural = AtomicU64::new(watch.structural);
-        for (info, entry) in self.graph.outputs.iter_mut().zip(&outputs) {
-            info.dtype = entry.value.known_dtype().or(info.dtype);
-        }
-        let (true, false, 0, Some(placeholders)) =
-            (known, watch.eager, watch.structural, placeholders)
-        else {
-            return Ok(());
-        };
-        let tensors = outputs
-            .iter()
-            .map(|e| output_tensor(&e.value, self.device))
-            .collect::<Traced<Vec<_>>>();
-        let tensors = super::finish(tensors)?;
-        let key = super::Key {
-            shapes: placeholders.iter().map(|t| t.shape().to_vec()).collect(),
-            values: Vec::new(),
-        };
-        self.compile(key, &placeholders, &tensors).map(|_| ())
+        constants.insert(name, entry);
     }
+    Ok(constants)
 }
 
 /// Copies what nodes hold of the file's bytes: one part would keep them all.
@@ -143,7 +123,7 @@ fn detach(graph: &mut Graph) {
 }
 
 /// Constant nodes are initializers in another place.
-fn hoist_constants(graph: &mut Graph) {
+pub(super) fn hoist_constants(graph: &mut Graph) {
     let mut kept = Vec::with_capacity(graph.nodes.len());
     for node in std::mem::take(&mut graph.nodes) {
         let value = (node.op_type == "Constant" && node.domain.is_empty())
@@ -159,7 +139,7 @@ fn hoist_constants(graph: &mut Graph) {
     graph.nodes = kept;
 }
 
-fn check_input(input: &ValueInfo, device: Device, unsupported: &mut Vec<Unsupported>) {
+pub(super) fn check_input(input: &ValueInfo, device: Device, unsupported: &mut Vec<Unsupported>) {
     let what = format!("input '{}'", input.name);
     let why = match input.dtype {
         _ if unsupported.iter().any(|u| u.what == what) => return,
@@ -168,114 +148,4 @@ fn check_input(input: &ValueInfo, device: Device, unsupported: &mut Vec<Unsuppor
         Some(_) => return,
     };
     unsupported.push(Unsupported { what, why });
-}
-
-/// Operators that no table entry takes, in branches too.
-fn survey(graph: &Graph, missing: &mut Vec<Found>) {
-    for node in &graph.nodes {
-        if ops::find(node).is_none() {
-            note(missing, node, ops::why_missing(node));
-        }
-        for attribute in node.attributes.values() {
-            if let Attribute::Graph(inner) = attribute {
-                survey(inner, missing);
-            }
-        }
-    }
-}
-
-/// Stands in for an input at load.  A size that is left open is tried as 1
-/// on the first axis (the batch), as 64 elsewhere.
-fn placeholder(info: &ValueInfo, device: Device) -> Option<Tensor> {
-    let shape = info
-        .shape
-        .as_ref()?
-        .iter()
-        .enumerate()
-        .map(|(axis, dim)| match dim {
-            Dim::Fixed(n) => *n,
-            Dim::Named(_) | Dim::Unknown => {
-                if axis == 0 {
-                    1
-                } else {
-                    64
-                }
-            }
-        });
-    Some(Tensor::placeholder(
-        info.dtype?,
-        &shape.collect::<Vec<_>>(),
-        device,
-    ))
-}
-
-/// An operator that is not supported: which, why, the first node, how many.
-struct Found {
-    op: String,
-    why: String,
-    first: String,
-    count: usize,
-}
-
-fn note(found: &mut Vec<Found>, node: &Node, why: String) {
-    let op = if node.domain.is_empty() {
-        node.op_type.clone()
-    } else {
-        format!("{}.{}", node.domain, node.op_type)
-    };
-    if let Some(known) = found.iter_mut().find(|f| f.op == op && f.why == why) {
-        known.count += 1;
-        return;
-    }
-    found.push(Found {
-        op,
-        why,
-        first: node.label(),
-        count: 1,
-    });
-}
-
-fn listed(unsupported: Vec<Unsupported>, found: &[Found]) -> Error {
-    let mut lines: Vec<String> = unsupported
-        .into_iter()
-        .map(|u| format!("{}: {}", u.what, u.why))
-        .collect();
-    lines.extend(found.iter().map(|f| match f.count {
-        1 => format!("{}: {} (node {})", f.op, f.why, f.first),
-        n => format!("{}: {} ({n} nodes, the first is {})", f.op, f.why, f.first),
-    }));
-    Error::unsupported(format!(
-        "the model needs what is not available here:\n  {}",
-        lines.join("\n  ")
-    ))
-}
-
-struct Rehearsal {
-    /// All sizes are the file's own: an error is the file's fault.
-    known: bool,
-    found: Vec<Found>,
-    structural: Sources,
-    eager: bool,
-}
-
-impl Watch for Rehearsal {
-    fn failed(&mut self, node: &Node, stop: Stop) -> Traced<()> {
-        match stop {
-            Stop::Later => self.eager |= ops::find(node).is_some_and(|e| e.eager),
-            Stop::Needs(sources) => self.structural |= sources,
-            Stop::Error(error) if is_unsupported(&error) => {
-                note(&mut self.found, node, error.message);
-            }
-            Stop::Error(error) if self.known => {
-                let text = format!("node {}: {}", node.label(), error.message);
-                return Err(Stop::Error(Error {
-                    message: text,
-                    ..error
-                }));
-            }
-            // With a trial size, a shape that does not fit says nothing.
-            Stop::Error(_) => {}
-        }
-        Ok(())
-    }
 }

@@ -2,13 +2,22 @@
 //! compiled once, run by any number of threads.
 
 mod check;
+mod item;
 mod load;
+mod rehearse;
+mod report;
+mod shapes;
 #[cfg(test)]
 mod tests;
 
+pub use item::Item;
+pub use report::{NodeReport, Report, Verdict, report};
+pub use shapes::{Wanted, fix};
+
 use crate::host::Host;
-use crate::ir::{Graph, ValueInfo};
-use crate::trace::{Entry, Sources, Stop, Strict, Traced, Tracer, Value, source, to_tensor};
+use crate::ir::{Details, Graph, ValueInfo};
+use crate::trace::{Entry, Sources, Stop, Strict, Traced, Tracer, Value, source};
+use item::Form;
 use lamina_core::profile::Profile;
 use lamina_core::{Compiled, Device, Error, Result, Tensor};
 use parking_lot::Mutex;
@@ -29,15 +38,34 @@ pub struct Model {
     eager: bool,
     /// Inputs whose values decide shapes.
     structural: AtomicU64,
-    plans: Mutex<Vec<(Key, Arc<Compiled>)>>,
-    metadata: Vec<(String, String)>,
+    plans: Mutex<Vec<(Key, Planned)>>,
+    details: Details,
 }
 
-/// Shapes of the inputs, and the values of those that decide shapes.
+/// A plan, and what its results make up.
+#[derive(Clone)]
+struct Planned {
+    plan: Arc<Compiled>,
+    outputs: Arc<[Form]>,
+}
+
+/// What the inputs are, their shapes, and the values of those that decide shapes.
 #[derive(Clone, PartialEq, Eq)]
 struct Key {
+    forms: Vec<Form>,
     shapes: Vec<Vec<usize>>,
     values: Vec<u8>,
+}
+
+impl Key {
+    fn new(inputs: &[Item], values: Vec<u8>) -> Key {
+        let tensors = inputs.iter().flat_map(Item::tensors);
+        Key {
+            forms: inputs.iter().map(Item::form).collect(),
+            shapes: tensors.map(|t| t.shape().to_vec()).collect(),
+            values,
+        }
+    }
 }
 
 impl Model {
@@ -54,45 +82,50 @@ impl Model {
         self.device
     }
 
-    /// Names and values that the file's author added.
-    pub fn metadata(&self) -> &[(String, String)] {
-        &self.metadata
+    /// What the file says of itself.
+    pub fn details(&self) -> &Details {
+        &self.details
     }
 
     /// Records the model on `inputs` (in order), as any function of tensors:
     /// gradients flow through it.
-    pub fn trace(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    pub fn trace(&self, inputs: &[Item]) -> Result<Vec<Item>> {
         self.check(inputs)?;
         let inputs = inputs
             .iter()
-            .map(|t| t.to_device(self.device))
+            .map(|item| item.map(|t| t.to_device(self.device)))
             .collect::<Result<Vec<_>>>()?;
         let structural = self.structural.load(Ordering::Relaxed);
         finish(self.trace_with(&inputs, &inputs, structural, true))
     }
 
     /// The results for `inputs` (in order), on the model's device.
-    pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    pub fn run(&self, inputs: &[Item]) -> Result<Vec<Item>> {
         if self.eager {
             let outputs = self.trace(inputs)?;
-            lamina_core::eval(&outputs)?;
+            lamina_core::eval(&item::tensors(&outputs))?;
             return Ok(outputs);
         }
-        let plan = self.plan(inputs)?;
-        Ok(plan
-            .run(&values(inputs)?)?
-            .into_iter()
-            .map(Tensor::from_value)
+        let Planned { plan, outputs } = self.planned(inputs)?;
+        let results = plan.run(&values(inputs)?)?;
+        let mut results = results.into_iter().map(Tensor::from_value);
+        Ok(outputs
+            .iter()
+            .map(|form| form.filled(&mut results))
             .collect())
     }
 
     /// What the steps of [`Model::run`] take, over so many runs.
-    pub fn profile(&self, inputs: &[Tensor], runs: usize) -> Result<Profile> {
+    pub fn profile(&self, inputs: &[Item], runs: usize) -> Result<Profile> {
         self.plan(inputs)?.profile(&values(inputs)?, runs)
     }
 
     /// The plan that [`Model::run`] uses for inputs such as these.
-    pub fn plan(&self, inputs: &[Tensor]) -> Result<Arc<Compiled>> {
+    pub fn plan(&self, inputs: &[Item]) -> Result<Arc<Compiled>> {
+        Ok(self.planned(inputs)?.plan)
+    }
+
+    fn planned(&self, inputs: &[Item]) -> Result<Planned> {
         self.check(inputs)?;
         if self.eager {
             return Err(Error::unsupported(
@@ -102,13 +135,15 @@ impl Model {
         loop {
             let structural = self.structural.load(Ordering::Relaxed);
             let key = Model::key(inputs, structural)?;
-            if let Some(plan) = self.cached(&key) {
-                return Ok(plan);
+            if let Some(planned) = self.cached(&key) {
+                return Ok(planned);
             }
-            let placeholders: Vec<Tensor> = inputs
+            let placeholders = inputs
                 .iter()
-                .map(|t| Tensor::placeholder(t.dtype(), t.shape(), self.device))
-                .collect();
+                .map(|item| {
+                    item.map(|t| Ok(Tensor::placeholder(t.dtype(), t.shape(), self.device)))
+                })
+                .collect::<Result<Vec<_>>>()?;
             match self.trace_with(&placeholders, inputs, structural, false) {
                 Ok(outputs) => return self.compile(key, &placeholders, &outputs),
                 // Tracing met one more input whose values decide a shape.
@@ -120,13 +155,9 @@ impl Model {
         }
     }
 
-    fn compile(
-        &self,
-        key: Key,
-        placeholders: &[Tensor],
-        outputs: &[Tensor],
-    ) -> Result<Arc<Compiled>> {
-        let plan = Arc::new(lamina_core::compile(placeholders, outputs)?);
+    fn compile(&self, key: Key, placeholders: &[Item], outputs: &[Item]) -> Result<Planned> {
+        let (inputs, results) = (item::tensors(placeholders), item::tensors(outputs));
+        let plan = Arc::new(lamina_core::compile(&inputs, &results)?);
         let fallbacks = plan.plan().fallbacks();
         if self.strict && !fallbacks.is_empty() {
             return Err(Error::unsupported(format!(
@@ -136,51 +167,52 @@ impl Model {
                 fallbacks.join("; ")
             )));
         }
+        let outputs = outputs.iter().map(Item::form).collect();
+        let planned = Planned { plan, outputs };
         let mut plans = self.plans.lock();
         plans.retain(|(k, _)| *k != key);
-        plans.insert(0, (key, plan.clone()));
+        plans.insert(0, (key, planned.clone()));
         plans.truncate(MAX_PLANS);
-        Ok(plan)
+        Ok(planned)
     }
 
-    fn cached(&self, key: &Key) -> Option<Arc<Compiled>> {
+    fn cached(&self, key: &Key) -> Option<Planned> {
         let mut plans = self.plans.lock();
         let at = plans.iter().position(|(k, _)| k == key)?;
         plans[..=at].rotate_right(1);
         Some(plans[0].1.clone())
     }
 
-    fn key(inputs: &[Tensor], structural: Sources) -> Result<Key> {
+    fn key(inputs: &[Item], structural: Sources) -> Result<Key> {
         let mut values = Vec::new();
-        for (i, tensor) in inputs.iter().enumerate() {
+        for (i, item) in inputs.iter().enumerate() {
             if structural & source(i) != 0 {
-                values.extend_from_slice(&host_of(tensor)?.to_bytes());
+                for tensor in item.tensors() {
+                    values.extend_from_slice(&host_of(tensor)?.to_bytes());
+                }
             }
         }
-        Ok(Key {
-            shapes: inputs.iter().map(|t| t.shape().to_vec()).collect(),
-            values,
-        })
+        Ok(Key::new(inputs, values))
     }
 
     /// Traces on `recorded`; where values decide shapes, those of `given`.
     fn trace_with(
         &self,
-        recorded: &[Tensor],
-        given: &[Tensor],
+        recorded: &[Item],
+        given: &[Item],
         structural: Sources,
         concrete: bool,
-    ) -> Traced<Vec<Tensor>> {
+    ) -> Traced<Vec<Item>> {
         let mut entries = Vec::with_capacity(recorded.len());
-        for (i, (tensor, value)) in recorded.iter().zip(given).enumerate() {
+        for (i, (item, given)) in recorded.iter().zip(given).enumerate() {
             let entry = if structural & source(i) != 0 && !concrete {
                 Entry {
-                    value: host_of(value)?.into(),
+                    value: known(given)?,
                     from: 0,
                 }
             } else {
                 Entry {
-                    value: Value::Tensor(tensor.clone()),
+                    value: item.value(),
                     from: source(i),
                 }
             };
@@ -191,19 +223,31 @@ impl Model {
         let outputs = tracer.run(&self.graph, self.constants.clone(), entries)?;
         outputs
             .iter()
-            .map(|e| output_tensor(&e.value, self.device))
+            .map(|e| Item::of(&e.value, self.device))
             .collect()
     }
 }
 
-fn values(inputs: &[Tensor]) -> Result<Vec<lamina_core::Value>> {
-    inputs.iter().map(Tensor::value).collect()
+fn values(inputs: &[Item]) -> Result<Vec<lamina_core::Value>> {
+    inputs
+        .iter()
+        .flat_map(Item::tensors)
+        .map(Tensor::value)
+        .collect()
 }
 
-/// An output on the model's device, 0-d constants too.
-fn output_tensor(value: &Value, device: Device) -> Traced<Tensor> {
-    let tensor = to_tensor(value, device)?;
-    Ok(tensor.to_device(device)?)
+/// An item with its numbers, which decide shapes.
+fn known(item: &Item) -> Result<Value> {
+    let mut hosts = item
+        .tensors()
+        .iter()
+        .map(|tensor| Ok(host_of(tensor)?.into()))
+        .collect::<Result<Vec<Value>>>()?;
+    Ok(match item {
+        Item::Tensor(_) => hosts.pop().unwrap_or(Value::Nothing),
+        Item::Sequence(_) => hosts.into(),
+        Item::Nothing => Value::Nothing,
+    })
 }
 
 fn host_of(tensor: &Tensor) -> Result<Host> {

@@ -1,6 +1,6 @@
 //! Loading, tracing and running on the CPU.
 
-use super::Model;
+use super::{Item, Model};
 use crate::ir::{self, Attribute, Constant, Dim, Graph, Node, ValueInfo};
 use bytes::Bytes;
 use lamina_core::{DType, Device, ErrorKind, Tensor};
@@ -12,6 +12,7 @@ fn info(name: &str, dtype: DType, dims: Vec<Dim>) -> ValueInfo {
         name: name.into(),
         dtype: Some(dtype),
         shape: Some(dims),
+        ..ValueInfo::default()
     }
 }
 
@@ -50,14 +51,17 @@ fn model(nodes: Vec<Node>, inputs: Vec<ValueInfo>, constants: Vec<(&str, Constan
         inputs,
         outputs: vec![ValueInfo {
             name: "y".into(),
-            dtype: None,
-            shape: None,
+            ..ValueInfo::default()
         }],
-        captures: Vec::new(),
+        ..Graph::default()
     };
-    ir::Model {
+    let details = ir::Details {
         ir_version: 8,
         opsets: BTreeMap::from([(String::new(), 17)]),
+        ..ir::Details::default()
+    };
+    ir::Model {
+        details,
         graph,
         ..ir::Model::default()
     }
@@ -65,6 +69,15 @@ fn model(nodes: Vec<Node>, inputs: Vec<ValueInfo>, constants: Vec<(&str, Constan
 
 fn load(model: ir::Model) -> lamina_core::Result<Model> {
     Model::new(model, Device::Cpu, false)
+}
+
+fn run(model: &Model, inputs: &[Tensor]) -> Vec<Tensor> {
+    let inputs: Vec<Item> = inputs.iter().cloned().map(Item::from).collect();
+    let outputs = model.run(&inputs).unwrap();
+    outputs
+        .iter()
+        .map(|o| o.tensor().unwrap().clone())
+        .collect()
 }
 
 fn floats(shape: &[usize]) -> Tensor {
@@ -103,9 +116,9 @@ fn shape_arithmetic_folds_for_every_batch() {
     let model = load(reshaped()).unwrap();
     for n in [1, 2, 5] {
         let x = floats(&[n, 3]);
-        let plan = model.plan(std::slice::from_ref(&x)).unwrap();
+        let plan = model.plan(&[x.clone().into()]).unwrap();
         assert!(plan.plan().steps().len() <= 1, "only a view is left");
-        let y = &model.run(std::slice::from_ref(&x)).unwrap()[0];
+        let y = &run(&model, std::slice::from_ref(&x))[0];
         assert_eq!(y.shape(), [n, 3, 1]);
         assert_eq!(y.to_vec::<f32>().unwrap(), x.to_vec::<f32>().unwrap());
     }
@@ -134,8 +147,7 @@ fn a_files_bytes_go_when_it_is_loaded() {
             initializers: [("c".to_owned(), value)].into(),
             outputs: vec![ValueInfo {
                 name: "z".into(),
-                dtype: None,
-                shape: None,
+                ..ValueInfo::default()
             }],
             ..Graph::default()
         };
@@ -171,7 +183,7 @@ fn a_files_bytes_go_when_it_is_loaded() {
     let model = load(model(nodes, vec![x], constants)).unwrap();
     drop(file);
     assert_eq!(Arc::strong_count(&alive), 1, "the model holds its file");
-    let y = model.run(&[floats(&[1])]).unwrap().remove(0);
+    let y = run(&model, &[floats(&[1])]).remove(0);
     // weight + 9 + (7 + 7) + x
     let y = y.to_vec::<f32>().unwrap();
     assert_eq!((y[0], y[4999]), (21.0, 5020.0));
@@ -180,11 +192,11 @@ fn a_files_bytes_go_when_it_is_loaded() {
 #[test]
 fn plans_are_kept_by_shape() {
     let model = load(reshaped()).unwrap();
-    let first = model.plan(&[floats(&[2, 3])]).unwrap();
-    let other = model.plan(&[floats(&[4, 3])]).unwrap();
+    let first = model.plan(&[floats(&[2, 3]).into()]).unwrap();
+    let other = model.plan(&[floats(&[4, 3]).into()]).unwrap();
     assert!(std::sync::Arc::ptr_eq(
         &first,
-        &model.plan(&[floats(&[2, 3])]).unwrap()
+        &model.plan(&[floats(&[2, 3]).into()]).unwrap()
     ));
     assert!(!std::sync::Arc::ptr_eq(&first, &other));
 }
@@ -207,11 +219,13 @@ fn an_input_may_decide_a_shape() {
     };
     for (dims, wanted) in [([3, 2], [3, 2]), ([-1, 6], [1, 6]), ([3, 2], [3, 2])] {
         assert_eq!(
-            model.run(&[floats(&[2, 3]), target(&dims)]).unwrap()[0].shape(),
+            run(&model, &[floats(&[2, 3]), target(&dims)])[0].shape(),
             wanted
         );
     }
-    let error = model.run(&[floats(&[2, 3]), target(&[4, 2])]).unwrap_err();
+    let error = model
+        .run(&[floats(&[2, 3]).into(), target(&[4, 2]).into()])
+        .unwrap_err();
     assert_eq!(
         error.message,
         "node Reshape 'y': [2, 3] does not reshape to [4, 2]"
@@ -246,7 +260,7 @@ fn everything_that_is_missing_is_said_at_once() {
 #[test]
 fn inputs_are_checked_by_name() {
     let model = load(reshaped()).unwrap();
-    let fails = |x: &Tensor| model.run(std::slice::from_ref(x)).unwrap_err();
+    let fails = |x: &Tensor| model.run(&[x.clone().into()]).unwrap_err();
     let error = fails(&floats(&[2, 4]));
     assert_eq!(
         (error.kind, error.message.as_str()),
@@ -279,8 +293,7 @@ fn a_branch_is_taken_while_tracing() {
             nodes: vec![node(op, &["x"], &["inner"])],
             outputs: vec![ValueInfo {
                 name: "inner".into(),
-                dtype: None,
-                shape: None,
+                ..ValueInfo::default()
             }],
             captures: vec!["x".into()],
             ..Graph::default()
@@ -306,11 +319,7 @@ fn a_branch_is_taken_while_tracing() {
         constants,
     ))
     .unwrap();
-    let first = |n: usize| {
-        model.run(&[floats(&[n, 3])]).unwrap()[0]
-            .to_vec::<f32>()
-            .unwrap()[0]
-    };
+    let first = |n: usize| run(&model, &[floats(&[n, 3])])[0].to_vec::<f32>().unwrap()[0];
     assert_eq!((first(2), first(1)), (2.0, 0.0));
 }
 
@@ -324,7 +333,8 @@ fn gradients_flow_through_a_model() {
     .unwrap();
     let x = floats(&[1, 3]);
     x.set_requires_grad(true).unwrap();
-    let y = &model.trace(std::slice::from_ref(&x)).unwrap()[0];
+    let traced = model.trace(&[x.clone().into()]).unwrap();
+    let y = traced[0].tensor().unwrap();
     let seed = Tensor::full(&[1, 3], 1.0, DType::F32, Device::Cpu).unwrap();
     let grads = lamina_core::grad(std::slice::from_ref(y), &[x], Some(&[seed]), false).unwrap();
     assert_eq!(
@@ -341,7 +351,7 @@ fn threads_share_a_model() {
             let model = &model;
             scope.spawn(move || {
                 for _ in 0..20 {
-                    assert_eq!(model.run(&[floats(&[n, 3])]).unwrap()[0].len(), 3 * n);
+                    assert_eq!(run(model, &[floats(&[n, 3])])[0].len(), 3 * n);
                 }
             });
         }

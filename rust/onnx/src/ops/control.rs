@@ -21,7 +21,7 @@ fn branch(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     if !graph.inputs.is_empty() || graph.outputs.len() < call.outputs() {
         return call.wrong("a branch of an If takes no inputs and has as many outputs as the node");
     }
-    let (values, from) = call.tracer.subgraph(graph)?;
+    let (values, from) = call.tracer.subgraph(graph, Vec::new())?;
     call.inner_sources |= from;
     Ok(values)
 }

@@ -19,6 +19,7 @@ mod random;
 mod reduce;
 mod resize;
 mod select;
+mod sequence;
 mod shape;
 mod training;
 
@@ -66,6 +67,7 @@ const FAMILIES: &[Family] = &[
     reduce::FAMILY,
     resize::FAMILY,
     select::FAMILY,
+    sequence::FAMILY,
     shape::FAMILY,
 ];
 

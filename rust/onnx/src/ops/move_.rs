@@ -44,7 +44,8 @@ fn split(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     Ok(outputs)
 }
 
-fn given_sizes(call: &Call<'_, '_>, sizes: &[i64], n: usize) -> Traced<Vec<usize>> {
+/// Sizes that must make up an axis of `n`.
+pub(super) fn given_sizes(call: &Call<'_, '_>, sizes: &[i64], n: usize) -> Traced<Vec<usize>> {
     let own = sizes
         .iter()
         .map(|&s| usize::try_from(s).ok())

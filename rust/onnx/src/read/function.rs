@@ -57,18 +57,27 @@ impl Functions {
     }
 }
 
-/// A node that calls no function, and the operator sets that it means (None:
-/// the model's).
+/// Where a node stands: the model itself, or a function that it calls.
+#[derive(Clone, Default)]
+pub(super) struct Within {
+    /// The operator sets that a node there means; None: the model's.
+    pub(super) opsets: Option<Rc<BTreeMap<String, i64>>>,
+    /// How many calls deep.
+    depth: usize,
+}
+
+/// A node that calls no function.
 pub(super) struct Expanded {
     pub(super) proto: NodeProto,
-    pub(super) opsets: Option<Rc<BTreeMap<String, i64>>>,
+    pub(super) within: Within,
 }
 
 /// `nodes` with every call replaced by the function's own nodes.
 pub(super) fn expand(context: &mut Context, nodes: Vec<NodeProto>) -> Result<Vec<Expanded>> {
     let mut out = Vec::with_capacity(nodes.len());
+    let within = context.within.clone();
     for node in nodes {
-        expand_node(context, node, None, 0, &mut out)?;
+        expand_node(context, node, &within, &mut out)?;
     }
     Ok(out)
 }
@@ -76,33 +85,30 @@ pub(super) fn expand(context: &mut Context, nodes: Vec<NodeProto>) -> Result<Vec
 fn expand_node(
     context: &mut Context,
     node: NodeProto,
-    opsets: Option<&Rc<BTreeMap<String, i64>>>,
-    depth: usize,
+    within: &Within,
     out: &mut Vec<Expanded>,
 ) -> Result<()> {
     let Some(function) = context.functions.of(&node) else {
         out.push(Expanded {
             proto: node,
-            opsets: opsets.cloned(),
+            within: within.clone(),
         });
         return Ok(());
     };
-    if depth == MAX_DEPTH {
+    if within.depth == MAX_DEPTH {
         return Err(Error::model(format!(
             "function '{}' calls itself, or functions nest deeper than {MAX_DEPTH}",
             node.op_type()
         )));
     }
     let call = Call::new(context.nodes, &node, &function.proto)?;
+    let inside = Within {
+        opsets: Some(function.opsets.clone()),
+        depth: within.depth + 1,
+    };
     for inner in &function.proto.node {
         context.count_node()?;
-        expand_node(
-            context,
-            call.rename(inner)?,
-            Some(&function.opsets),
-            depth + 1,
-            out,
-        )?;
+        expand_node(context, call.rename(inner)?, &inside, out)?;
     }
     // An output that is an input passed through needs a node of its own.
     for (formal, actual) in function
@@ -120,10 +126,11 @@ fn expand_node(
                 ..NodeProto::default()
             };
             let identity = Rc::new(BTreeMap::from([(String::new(), 1)]));
-            out.push(Expanded {
-                proto,
+            let within = Within {
                 opsets: Some(identity),
-            });
+                ..inside.clone()
+            };
+            out.push(Expanded { proto, within });
         }
     }
     Ok(())
@@ -231,9 +238,12 @@ impl<'a> Call<'a> {
         for info in graph.input.iter_mut().chain(&mut graph.output) {
             info.name = Some(self.name(info.name()));
         }
-        for tensor in &mut graph.initializer {
+        let sparse = graph.sparse_initializer.iter_mut();
+        let sparse = sparse.filter_map(|tensor| tensor.values.as_mut());
+        for tensor in graph.initializer.iter_mut().chain(sparse) {
             tensor.name = Some(self.name(tensor.name()));
         }
+        graph.value_info.clear();
         Ok(graph)
     }
 }

@@ -1,10 +1,11 @@
 //! `GraphProto` to a checked graph.
 
 use super::{Context, attribute, function, order, plain_domain, tensor};
-use crate::ir::{Attribute, Constant, Dim, Graph, Node, ValueInfo};
+use crate::ir::{Attribute, Constant, Dim, Graph, Kind, Node, ValueInfo};
 use crate::proto::tensor_shape_proto::dimension;
+use crate::proto::type_proto::{self, Value as Type};
 use crate::proto::{
-    AttributeProto, GraphProto, NodeProto, TensorShapeProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, NodeProto, TensorShapeProto, TypeProto, ValueInfoProto,
 };
 use lamina_core::{DType, Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -61,6 +62,7 @@ pub(super) fn read(context: &mut Context, proto: GraphProto, outer: &[&Names]) -
     }
     let captures = captures(&read_nodes, &outputs, &names);
     Ok(Graph {
+        infos: infos(&proto.value_info),
         name: proto.name.unwrap_or_default(),
         nodes: order::sort(read_nodes)?,
         initializers,
@@ -129,7 +131,7 @@ fn initializers(context: &mut Context, proto: &GraphProto) -> Result<HashMap<Str
 }
 
 fn node(context: &mut Context, expanded: function::Expanded, scope: &[&Names]) -> Result<Node> {
-    let function::Expanded { proto, opsets } = expanded;
+    let function::Expanded { proto, within } = expanded;
     let NodeProto {
         input,
         output,
@@ -159,7 +161,7 @@ fn node(context: &mut Context, expanded: function::Expanded, scope: &[&Names]) -
             node.name
         )));
     }
-    let opsets = opsets.as_deref().unwrap_or(&context.opsets);
+    let opsets = within.opsets.as_deref().unwrap_or(&context.opsets);
     node.version = match opsets.get(&node.domain) {
         Some(version) => *version,
         // A model without any import is of the first operator set.
@@ -178,6 +180,8 @@ fn node(context: &mut Context, expanded: function::Expanded, scope: &[&Names]) -
             )));
         }
     }
+    // Its graphs stand where it stands.
+    let outside = std::mem::replace(&mut context.within, within);
     for item in attribute {
         let key = item.name().to_owned();
         let value = attribute_of(context, item, scope)
@@ -188,6 +192,7 @@ fn node(context: &mut Context, expanded: function::Expanded, scope: &[&Names]) -
             )));
         }
     }
+    context.within = outside;
     Ok(node)
 }
 
@@ -222,45 +227,73 @@ fn dims(shape: &TensorShapeProto) -> Result<Vec<Dim>> {
         .collect()
 }
 
+/// The tensor type within a type, and what is around it; else, what it is.
+fn tensor_within(
+    proto: &TypeProto,
+) -> std::result::Result<(&type_proto::Tensor, Kind), &'static str> {
+    match &proto.value {
+        Some(Type::TensorType(tensor)) => Ok((tensor, Kind::Tensor)),
+        Some(Type::SequenceType(sequence)) => match sequence.elem_type.as_deref() {
+            Some(TypeProto {
+                value: Some(Type::TensorType(tensor)),
+                ..
+            }) => Ok((tensor, Kind::Sequence)),
+            _ => Err("a sequence of other things than tensors"),
+        },
+        Some(Type::OptionalType(optional)) => {
+            match optional.elem_type.as_deref().map(tensor_within) {
+                Some(Ok((tensor, Kind::Tensor))) => Ok((tensor, Kind::Optional)),
+                Some(Ok((tensor, Kind::Sequence))) => Ok((tensor, Kind::OptionalSequence)),
+                _ => Err("an optional of other things than tensors and sequences"),
+            }
+        }
+        Some(Type::MapType(_)) => Err("a map"),
+        Some(Type::SparseTensorType(_)) => Err("a sparse tensor"),
+        Some(Type::OpaqueType(_)) => Err("an opaque type"),
+        None => Err("nothing"),
+    }
+}
+
+/// An input or output; what it is but should not be is noted.
 fn value_info(context: &mut Context, proto: &ValueInfoProto, what: &str) -> Result<ValueInfo> {
-    let name = proto.name().to_owned();
-    let place = format!("{what} '{name}'");
-    let kind = proto.r#type.as_ref().and_then(|t| t.value.as_ref());
-    let other = match kind {
-        Some(type_proto::Value::TensorType(tensor)) => {
-            let shape = tensor
-                .shape
-                .as_ref()
-                .map(dims)
-                .transpose()
-                .map_err(|e| e.within(&place))?;
-            let dtype = match tensor::dtype(tensor.elem_type()) {
-                Ok(dtype) => Some(dtype),
-                Err(_) if tensor.elem_type() == 0 => None,
-                Err(why) => {
-                    context.unsupported(place, why);
-                    None
-                }
-            };
-            return Ok(ValueInfo { name, dtype, shape });
-        }
-        None => {
-            return Ok(ValueInfo {
-                name,
-                dtype: None,
-                shape: None,
-            });
-        }
-        Some(type_proto::Value::SequenceType(_)) => "a sequence",
-        Some(type_proto::Value::MapType(_)) => "a map",
-        Some(type_proto::Value::OptionalType(_)) => "an optional",
-        Some(type_proto::Value::SparseTensorType(_)) => "a sparse tensor",
-        Some(type_proto::Value::OpaqueType(_)) => "an opaque type",
+    let place = format!("{what} '{}'", proto.name());
+    let (info, why) = described(proto).map_err(|e| e.within(&place))?;
+    if let Some(why) = why {
+        context.unsupported(place, why);
+    }
+    Ok(info)
+}
+
+/// What the file says of values between nodes, as far as that is of use.
+fn infos(protos: &[ValueInfoProto]) -> HashMap<String, ValueInfo> {
+    let useful = protos.iter().filter_map(|proto| match described(proto) {
+        Ok((info, None)) if info.dtype.is_some() && info.shape.is_some() => Some(info),
+        _ => None,
+    });
+    useful.map(|info| (info.name.clone(), info)).collect()
+}
+
+/// As far as it is available here, and what is not.
+fn described(proto: &ValueInfoProto) -> Result<(ValueInfo, Option<String>)> {
+    let mut info = ValueInfo {
+        name: proto.name().to_owned(),
+        ..ValueInfo::default()
     };
-    context.unsupported(place, format!("it is {other}, not a tensor"));
-    Ok(ValueInfo {
-        name,
-        dtype: None,
-        shape: None,
-    })
+    let Some(proto) = proto.r#type.as_ref().filter(|t| t.value.is_some()) else {
+        return Ok((info, None));
+    };
+    let tensor = match tensor_within(proto) {
+        Ok((tensor, kind)) => {
+            info.kind = kind;
+            tensor
+        }
+        Err(other) => return Ok((info, Some(format!("it is {other}")))),
+    };
+    info.shape = tensor.shape.as_ref().map(dims).transpose()?;
+    match tensor::dtype(tensor.elem_type()) {
+        Ok(dtype) => info.dtype = Some(dtype),
+        Err(_) if tensor.elem_type() == 0 => {}
+        Err(why) => return Ok((info, Some(why))),
+    }
+    Ok((info, None))
 }

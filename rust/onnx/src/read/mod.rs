@@ -12,7 +12,7 @@ mod tensor;
 
 pub(crate) use tensor::dtype;
 
-use crate::ir::{Model, Unsupported};
+use crate::ir::{Details, Model, Unsupported};
 use crate::proto::ModelProto;
 use bytes::Bytes;
 use lamina_core::{Error, Result};
@@ -33,24 +33,38 @@ const NEWEST_IR: i64 = 14;
 
 /// Reads and checks the model at `path`; external data may lie beside it.
 pub fn read_model(path: &Path) -> Result<Model> {
+    read(path, true)
+}
+
+/// As [`read_model`], without external data that is too large to decide a
+/// shape.
+pub fn read_outline(path: &Path) -> Result<Model> {
+    read(path, false)
+}
+
+fn read(path: &Path, weights: bool) -> Result<Model> {
     let name = path.display().to_string();
     let bytes = file::read_whole(path).map_err(|e| e.within(&name))?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    parse(bytes, Some(folder)).map_err(|e| e.within(&name))
+    parse(bytes, Some(folder), weights).map_err(|e| e.within(&name))
 }
 
 /// Checks a model that is already in memory; it cannot have external data.
 pub fn read_bytes(bytes: impl Into<Bytes>) -> Result<Model> {
-    parse(bytes.into(), None)
+    parse(bytes.into(), None, true)
 }
 
 /// What the parts of the reader share.
 pub(crate) struct Context {
     /// Where external data may lie.
     folder: Option<PathBuf>,
+    /// Whether weights are read from there.
+    weights: bool,
     unsupported: Vec<Unsupported>,
     opsets: BTreeMap<String, i64>,
     functions: function::Functions,
+    /// The function whose nodes are being read.
+    within: function::Within,
     /// Nodes read so far, those of expanded functions included.
     nodes: usize,
 }
@@ -78,7 +92,7 @@ impl Context {
     }
 }
 
-fn parse(bytes: Bytes, folder: Option<PathBuf>) -> Result<Model> {
+fn parse(bytes: Bytes, folder: Option<PathBuf>, weights: bool) -> Result<Model> {
     if bytes.is_empty() {
         return Err(Error::model("the file is empty, wanted an ONNX model"));
     }
@@ -96,9 +110,11 @@ fn parse(bytes: Bytes, folder: Option<PathBuf>) -> Result<Model> {
     let opsets = opsets(&proto.opset_import, "the model")?;
     let mut context = Context {
         folder,
+        weights,
         unsupported: Vec::new(),
         opsets: opsets.clone(),
         functions: function::Functions::new(proto.functions)?,
+        within: function::Within::default(),
         nodes: 0,
     };
     if ir_version > NEWEST_IR {
@@ -123,14 +139,20 @@ fn parse(bytes: Bytes, folder: Option<PathBuf>) -> Result<Model> {
         .ok_or_else(|| Error::model("the model has no graph"))?;
     let graph = graph::read(&mut context, graph, &[])?;
     Ok(Model {
-        ir_version,
-        producer: proto.producer_name.unwrap_or_default(),
-        opsets,
-        metadata: proto
-            .metadata_props
-            .into_iter()
-            .map(|p| (p.key.unwrap_or_default(), p.value.unwrap_or_default()))
-            .collect(),
+        details: Details {
+            ir_version,
+            producer: proto.producer_name.unwrap_or_default(),
+            producer_version: proto.producer_version.unwrap_or_default(),
+            domain: proto.domain.unwrap_or_default(),
+            version: proto.model_version.unwrap_or_default(),
+            doc: proto.doc_string.unwrap_or_default(),
+            opsets,
+            metadata: proto
+                .metadata_props
+                .into_iter()
+                .map(|p| (p.key.unwrap_or_default(), p.value.unwrap_or_default()))
+                .collect(),
+        },
         graph,
         unsupported: context.unsupported,
     })

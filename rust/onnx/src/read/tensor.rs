@@ -180,6 +180,14 @@ pub(super) fn read(context: &Context, proto: &TensorProto) -> Result<Available<C
     }
     let expected = packed_len(len * dtype.size(), dtype);
     let bytes = if proto.data_location() == DataLocation::External {
+        if !context.weights && len > crate::host::MAX_ELEMENTS {
+            let bytes = Bytes::new();
+            return Ok(Ok(Constant {
+                dtype,
+                shape,
+                bytes,
+            }));
+        }
         external::load(context, &proto.external_data, expected)?
     } else if let Some(raw) = &proto.raw_data {
         if !typed_is_empty(proto) {

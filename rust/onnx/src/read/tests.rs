@@ -362,6 +362,101 @@ fn functions_that_explode_are_refused() {
     );
 }
 
+/// y = Mine(h), with these functions.
+fn with_functions(call: NodeProto, functions: Vec<FunctionProto>) -> lamina_core::Result<Model> {
+    let mut model = small();
+    model.opset_import.push(OperatorSetIdProto {
+        domain: Some("mine".into()),
+        version: Some(1),
+    });
+    model.graph.as_mut().unwrap().node[1] = call;
+    model.functions = functions;
+    read_bytes(model.encode_to_vec())
+}
+
+/// An If on `condition` whose branches both hold `node`.
+fn either(condition: &str, inner: &NodeProto, outputs: &[&str]) -> NodeProto {
+    let branch = |name: &str| AttributeProto {
+        name: Some(name.into()),
+        r#type: Some(AttributeType::Graph as i32),
+        g: Some(GraphProto {
+            name: Some(name.into()),
+            node: vec![inner.clone()],
+            output: vec![info(&inner.output[0], &[])],
+            ..GraphProto::default()
+        }),
+        ..AttributeProto::default()
+    };
+    NodeProto {
+        attribute: vec![branch("then_branch"), branch("else_branch")],
+        ..node("If", &[condition], outputs)
+    }
+}
+
+#[test]
+fn a_functions_graphs_mean_its_opset() {
+    let body = either("a", &node("Exp", &["a"], &["inner"]), &["b"]);
+    let model = with_functions(call("F", &["h"], &["y"]), vec![function("F", vec![body])]).unwrap();
+    let Attribute::Graph(branch) = &model.graph.nodes[1].attributes["then_branch"] else {
+        panic!("no graph")
+    };
+    assert_eq!(branch.nodes[0].version, 15);
+    assert_eq!(branch.nodes[0].inputs, ["h"]);
+}
+
+#[test]
+fn a_function_that_calls_itself_from_a_branch_is_refused() {
+    let body = either("a", &call("F", &["a"], &["inner"]), &["b"]);
+    let read = with_functions(call("F", &["h"], &["y"]), vec![function("F", vec![body])]);
+    assert!(message(read).contains("function 'F' calls itself"));
+}
+
+#[test]
+fn attributes_go_down_by_reference_and_by_default() {
+    let refers = |name: &str, to: &str| AttributeProto {
+        name: Some(name.into()),
+        ref_attr_name: Some(to.into()),
+        r#type: Some(AttributeType::Float as i32),
+        ..AttributeProto::default()
+    };
+    let alpha = |value: f32| AttributeProto {
+        name: Some("slope".into()),
+        f: Some(value),
+        r#type: Some(AttributeType::Float as i32),
+        ..AttributeProto::default()
+    };
+    let leaky = NodeProto {
+        attribute: vec![refers("alpha", "slope")],
+        ..node("LeakyRelu", &["a"], &["b"])
+    };
+    let inner = FunctionProto {
+        attribute_proto: vec![alpha(0.5)],
+        ..function("Inner", vec![leaky])
+    };
+    let through = NodeProto {
+        attribute: vec![refers("slope", "given")],
+        ..call("Inner", &["a"], &["b"])
+    };
+    let outer = FunctionProto {
+        attribute: vec!["given".into()],
+        ..function("Outer", vec![through])
+    };
+    let read = |attributes: Vec<AttributeProto>| {
+        let call = NodeProto {
+            attribute: attributes,
+            ..call("Outer", &["h"], &["y"])
+        };
+        let model = with_functions(call, vec![inner.clone(), outer.clone()]).unwrap();
+        model.graph.nodes[1].attributes["alpha"].clone()
+    };
+    let given = AttributeProto {
+        name: Some("given".into()),
+        ..alpha(0.25)
+    };
+    assert_eq!(read(vec![given]), Attribute::Float(0.25));
+    assert_eq!(read(Vec::new()), Attribute::Float(0.5));
+}
+
 /// A model in a folder of its own whose weight lies in `location`.
 fn external(folder: &Path, location: &str, length: usize) -> lamina_core::Result<Model> {
     let mut model = small();

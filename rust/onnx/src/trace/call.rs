@@ -34,6 +34,10 @@ impl<'c, 't> Call<'c, 't> {
         }
     }
 
+    pub(super) fn into_inputs(self) -> Vec<Option<Entry>> {
+        self.inputs
+    }
+
     /// The operator set that the node is written in.
     pub(crate) fn version(&self) -> i64 {
         self.node.version
@@ -58,6 +62,14 @@ impl<'c, 't> Call<'c, 't> {
         self.inputs.get(index)?.as_ref().map(|e| e.value.clone())
     }
 
+    /// Which graph inputs input `index` comes from.
+    pub(crate) fn from(&self, index: usize) -> Sources {
+        self.inputs
+            .get(index)
+            .and_then(Option::as_ref)
+            .map_or(0, |e| e.from)
+    }
+
     pub(crate) fn has(&self, index: usize) -> bool {
         self.inputs.get(index).is_some_and(Option::is_some)
     }
@@ -79,12 +91,12 @@ impl<'c, 't> Call<'c, 't> {
         match value {
             Value::Tensor(t) => Ok(t.shape().to_vec()),
             Value::Host(cell) => Ok(cell.host.shape.clone()),
-            Value::Later => Err(Stop::Later),
+            other => Err(other.no_tensor()),
         }
     }
 
     pub(crate) fn dtype(&self, value: &Value) -> Traced<DType> {
-        value.known_dtype().ok_or(Stop::Later)
+        value.known_dtype().ok_or_else(|| value.no_tensor())
     }
 
     pub(crate) fn rank(&self, value: &Value) -> Traced<usize> {
@@ -102,8 +114,8 @@ impl<'c, 't> Call<'c, 't> {
             .ok_or_else(|| Error::model(format!("input {index} is required and is missing")))?;
         let tensor = match &entry.value {
             Value::Host(cell) => return Ok(cell.host.clone()),
-            Value::Later => return Err(Stop::Later),
             Value::Tensor(t) => t.clone(),
+            other => return Err(other.no_tensor()),
         };
         if entry.from != 0 && !self.tracer.concrete {
             if tensor.len() > MAX_STRUCTURAL {

@@ -48,17 +48,24 @@ pub(crate) struct Entry {
     pub(crate) from: Sources,
 }
 
-/// What happens when a node cannot be traced.
+/// What happens as nodes are traced.
 pub(crate) trait Watch {
-    /// Ok: go on, its outputs are known [`Value::Later`]; Err: stop.
-    fn failed(&mut self, node: &Node, stop: Stop) -> Traced<()>;
+    /// A node was traced.
+    fn traced(&mut self, node: &Node, inputs: &[Option<Entry>], outputs: &[Value]) -> Traced<()>;
+
+    /// One cannot be.  Ok: go on with these for its outputs; Err: stop.
+    fn failed(&mut self, node: &Node, stop: Stop) -> Traced<Vec<Value>>;
 }
 
 /// The first failure ends the trace: at a run.
 pub(crate) struct Strict;
 
 impl Watch for Strict {
-    fn failed(&mut self, node: &Node, stop: Stop) -> Traced<()> {
+    fn traced(&mut self, _: &Node, _: &[Option<Entry>], _: &[Value]) -> Traced<()> {
+        Ok(())
+    }
+
+    fn failed(&mut self, node: &Node, stop: Stop) -> Traced<Vec<Value>> {
         Err(match stop {
             Stop::Error(e) => Stop::Error(e.within(&format!("node {}", node.label()))),
             other => other,
@@ -130,10 +137,7 @@ impl<'a> Tracer<'a> {
                     from |= inner;
                     values
                 }
-                Err(stop) => {
-                    self.watch.failed(node, stop)?;
-                    vec![Value::Later; node.outputs.len()]
-                }
+                Err(stop) => self.watch.failed(node, stop)?,
             };
             let scope = self
                 .scopes
@@ -179,14 +183,20 @@ impl<'a> Tracer<'a> {
             );
             return Err(Error::unsupported(why).into());
         }
+        let inputs = call.into_inputs();
+        self.watch.traced(node, &inputs, &values)?;
         Ok((values, inner))
     }
 
-    /// The branch of an `If`, traced in the scope around it.
-    pub(crate) fn subgraph(&mut self, graph: &Graph) -> Traced<(Vec<Value>, Sources)> {
+    /// A node's graph (a branch, a body) on `inputs`, in the scope around it.
+    pub(crate) fn subgraph(
+        &mut self,
+        graph: &Graph,
+        inputs: Vec<Entry>,
+    ) -> Traced<(Vec<Value>, Sources)> {
         let device = self.device;
         let scope = constants(graph, device)?;
-        let outputs = self.run(graph, scope, Vec::new())?;
+        let outputs = self.run(graph, scope, inputs)?;
         let from = outputs.iter().fold(0, |all, e| all | e.from);
         Ok((outputs.into_iter().map(|e| e.value).collect(), from))
     }
@@ -232,6 +242,6 @@ pub(crate) fn to_tensor(value: &Value, device: Device) -> Traced<Tensor> {
     match value {
         Value::Tensor(t) => Ok(t.clone()),
         Value::Host(cell) => Ok(cell.tensor(device)?),
-        Value::Later => Err(Stop::Later),
+        other => Err(other.no_tensor()),
     }
 }

@@ -1,5 +1,6 @@
 //! What a name stands for while a model is traced.
 
+use super::Stop;
 use crate::host::Host;
 use crate::ir::Constant;
 use lamina_core::{DType, Device, Error, Result, Tensor};
@@ -18,6 +19,10 @@ pub(crate) enum Value {
     Tensor(Tensor),
     /// Known while tracing: shapes, and arithmetic on them.
     Host(Arc<HostCell>),
+    /// A sequence: its length is known while tracing.
+    List(Arc<[Value]>),
+    /// An optional that holds nothing.
+    Nothing,
     /// Known only at a run: at load, whatever depends on an input whose
     /// values decide shapes.
     Later,
@@ -50,6 +55,10 @@ pub(crate) fn upload(
             "float64 does not exist on {device}"
         )));
     }
+    if bytes.is_empty() && !shape.contains(&0) {
+        // Left out: the model is only looked at.
+        return Ok(Tensor::placeholder(dtype, shape, device));
+    }
     Tensor::from_bytes(dtype, shape, bytes, device)
 }
 
@@ -78,7 +87,8 @@ impl HostCell {
 impl Value {
     /// A constant of the model: small ones may take part in shapes.
     pub(crate) fn constant(constant: &Constant, device: Device) -> Result<Value> {
-        match Host::from_bytes(constant.dtype, &constant.shape, &constant.bytes) {
+        let host = Host::from_bytes(constant.dtype, &constant.shape, &constant.bytes);
+        match host.filter(|_| !constant.is_left_out()) {
             Some(host) => Ok(host.into()),
             None => Ok(upload(constant.dtype, &constant.shape, &constant.bytes, device)?.into()),
         }
@@ -95,7 +105,23 @@ impl Value {
         match self {
             Value::Tensor(t) => Some(t.dtype()),
             Value::Host(cell) => Some(cell.host.dtype),
-            Value::Later => None,
+            Value::List(_) | Value::Nothing | Value::Later => None,
         }
+    }
+
+    /// Why it is no tensor.
+    pub(crate) fn no_tensor(&self) -> Stop {
+        let what = match self {
+            Value::List(_) => "a sequence",
+            Value::Nothing => "an optional that holds nothing",
+            Value::Tensor(_) | Value::Host(_) | Value::Later => return Stop::Later,
+        };
+        Stop::Error(Error::model(format!("an input is {what}, wanted a tensor")))
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(values: Vec<Value>) -> Self {
+        Value::List(values.into())
     }
 }
