@@ -307,7 +307,9 @@ pub fn onnx_load(
     strict: bool,
 ) -> PyResult<PyModel> {
     let loaded = if let Ok(bytes) = model.cast::<PyBytes>() {
-        let bytes = bytes.as_bytes().to_vec();
+        let bytes = bytes.as_bytes();
+        run(|| lamina_core::memory::check_budget(bytes.len()))?;
+        let bytes = bytes.to_vec();
         run_detached(py, || {
             Model::from_bytes(bytes, Device::parse(device)?, strict)
         })?

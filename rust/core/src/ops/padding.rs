@@ -51,6 +51,9 @@ impl ToAttr for Padding {
     }
 }
 
+/// Elements of a plane with its border that need not be asked for.
+const FREE: usize = 1 << 20;
+
 /// A window that slides over two axes.
 #[derive(Clone, Debug)]
 pub struct Window {
@@ -71,10 +74,13 @@ impl Window {
         };
         let mut pads = [0; 4];
         for axis in 0..2 {
-            let reach = self.dilation[axis] * (self.kernel[axis].max(1) - 1) + 1;
-            let out = size[axis].div_ceil(self.stride[axis]);
-            let total =
-                (out.saturating_sub(1) * self.stride[axis] + reach).saturating_sub(size[axis]);
+            let reach = self.dilation[axis]
+                .saturating_mul(self.kernel[axis].max(1) - 1)
+                .saturating_add(1);
+            let out = size[axis].div_ceil(self.stride[axis].max(1));
+            let total = (out.saturating_sub(1) * self.stride[axis])
+                .saturating_add(reach)
+                .saturating_sub(size[axis]);
             let (small, large) = (total / 2, total - total / 2);
             (pads[axis], pads[axis + 2]) = if lower {
                 (large, small)
@@ -83,6 +89,18 @@ impl Window {
             };
         }
         pads
+    }
+
+    /// The stride as kernels get it: one that leaves the padded image at its
+    /// first step goes no further than its end.
+    pub fn steps(&self, size: [usize; 2]) -> [usize; 2] {
+        let pads = self.pads(size);
+        [0, 1].map(|axis| {
+            let padded = size[axis]
+                .saturating_add(pads[axis])
+                .saturating_add(pads[axis + 2]);
+            self.stride[axis].min(padded.max(1))
+        })
     }
 
     /// The output's height and width.
@@ -95,6 +113,7 @@ impl Window {
         }
         let pads = self.pads(size);
         let mut out = [0; 2];
+        let mut plane = 1usize;
         for axis in 0..2 {
             let too_large = || Error::argument(format!("{op}: padding or dilation is too large"));
             let reach = self.dilation[axis]
@@ -114,6 +133,7 @@ impl Window {
                     pads[axis + 2]
                 ))
             })?;
+            plane = plane.saturating_mul(padded);
             let stride = self.stride[axis];
             let mut n = room / stride + 1;
             if self.ceil_mode {
@@ -124,6 +144,11 @@ impl Window {
                 }
             }
             out[axis] = n;
+        }
+        if plane > FREE.max(size[0].saturating_mul(size[1]).saturating_mul(4)) {
+            // Kernels copy planes with the border around them.
+            let copy = plane.saturating_mul(16);
+            crate::memory::check_budget(copy).map_err(|e| e.within(&format!("{op}: padding")))?;
         }
         Ok(out)
     }

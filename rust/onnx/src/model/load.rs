@@ -10,6 +10,7 @@ use crate::trace::{
 use bytes::Bytes;
 use lamina_core::{DType, Device, Error, Result, Tensor};
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -41,7 +42,7 @@ impl Model {
         for input in &graph.inputs {
             check_input(input, device, &mut unsupported);
         }
-        let mut missing = Vec::new();
+        let mut missing = Missing::default();
         survey(&graph, &mut missing);
         if !unsupported.is_empty() {
             // What such a value reads cannot be traced: only what is missing by name is known.
@@ -89,7 +90,7 @@ impl Model {
         });
         let mut watch = Rehearsal {
             known,
-            found: Vec::new(),
+            missing: Missing::default(),
             structural: 0,
             eager: false,
         };
@@ -102,8 +103,8 @@ impl Model {
             Err(Stop::Error(error)) => return Err(error),
             Err(_) => return Err(Error::internal("a rehearsal stopped for want of values")),
         };
-        if !watch.found.is_empty() {
-            return Err(listed(Vec::new(), &watch.found));
+        if !watch.missing.order.is_empty() {
+            return Err(listed(Vec::new(), &watch.missing));
         }
         self.eager = watch.eager;
         self.structural = AtomicU64::new(watch.structural);
@@ -171,10 +172,10 @@ fn check_input(input: &ValueInfo, device: Device, unsupported: &mut Vec<Unsuppor
 }
 
 /// Operators that no table entry takes, in branches too.
-fn survey(graph: &Graph, missing: &mut Vec<Found>) {
+fn survey(graph: &Graph, missing: &mut Missing) {
     for node in &graph.nodes {
         if ops::find(node).is_none() {
-            note(missing, node, ops::why_missing(node));
+            missing.note(node, ops::why_missing(node));
         }
         for attribute in node.attributes.values() {
             if let Attribute::Graph(inner) = attribute {
@@ -209,41 +210,62 @@ fn placeholder(info: &ValueInfo, device: Device) -> Option<Tensor> {
     ))
 }
 
-/// An operator that is not supported: which, why, the first node, how many.
+/// An operator that is not supported: the first node, how many.
 struct Found {
-    op: String,
-    why: String,
     first: String,
     count: usize,
 }
 
-fn note(found: &mut Vec<Found>, node: &Node, why: String) {
-    let op = if node.domain.is_empty() {
-        node.op_type.clone()
-    } else {
-        format!("{}.{}", node.domain, node.op_type)
-    };
-    if let Some(known) = found.iter_mut().find(|f| f.op == op && f.why == why) {
-        known.count += 1;
-        return;
-    }
-    found.push(Found {
-        op,
-        why,
-        first: node.label(),
-        count: 1,
-    });
+/// By operator and why, in the order of the file.
+#[derive(Default)]
+struct Missing {
+    found: HashMap<(String, String), Found>,
+    order: Vec<(String, String)>,
 }
 
-fn listed(unsupported: Vec<Unsupported>, found: &[Found]) -> Error {
+impl Missing {
+    fn note(&mut self, node: &Node, why: String) {
+        let op = if node.domain.is_empty() {
+            node.op_type.clone()
+        } else {
+            format!("{}.{}", node.domain, node.op_type)
+        };
+        let key = (op, why);
+        if let Some(known) = self.found.get_mut(&key) {
+            known.count += 1;
+            return;
+        }
+        self.order.push(key.clone());
+        let first = node.label();
+        self.found.insert(key, Found { first, count: 1 });
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let known = |key: &(String, String)| Some((key.clone(), self.found.get(key)?));
+        self.order
+            .iter()
+            .filter_map(known)
+            .map(|((op, why), f)| match f.count {
+                1 => format!("{op}: {why} (node {})", f.first),
+                n => format!("{op}: {why} ({n} nodes, the first is {})", f.first),
+            })
+    }
+}
+
+/// Lines of a message that are worth reading.
+const MOST_LINES: usize = 200;
+
+fn listed(unsupported: Vec<Unsupported>, missing: &Missing) -> Error {
+    let all = unsupported.len() + missing.order.len();
     let mut lines: Vec<String> = unsupported
         .into_iter()
         .map(|u| format!("{}: {}", u.what, u.why))
+        .chain(missing.lines())
+        .take(MOST_LINES)
         .collect();
-    lines.extend(found.iter().map(|f| match f.count {
-        1 => format!("{}: {} (node {})", f.op, f.why, f.first),
-        n => format!("{}: {} ({n} nodes, the first is {})", f.op, f.why, f.first),
-    }));
+    if all > lines.len() {
+        lines.push(format!("and {} more", all - lines.len()));
+    }
     Error::unsupported(format!(
         "the model needs what is not available here:\n  {}",
         lines.join("\n  ")
@@ -253,7 +275,7 @@ fn listed(unsupported: Vec<Unsupported>, found: &[Found]) -> Error {
 struct Rehearsal {
     /// All sizes are the file's own: an error is the file's fault.
     known: bool,
-    found: Vec<Found>,
+    missing: Missing,
     structural: Sources,
     eager: bool,
 }
@@ -264,7 +286,7 @@ impl Watch for Rehearsal {
             Stop::Later => self.eager |= ops::find(node).is_some_and(|e| e.eager),
             Stop::Needs(sources) => self.structural |= sources,
             Stop::Error(error) if is_unsupported(&error) => {
-                note(&mut self.found, node, error.message);
+                self.missing.note(node, error.message);
             }
             Stop::Error(error) if self.known => {
                 let text = format!("node {}: {}", node.label(), error.message);

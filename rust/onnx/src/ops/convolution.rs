@@ -35,16 +35,21 @@ impl Padding {
     }
 }
 
+/// Sizes, strides and steps of windows that are taken seriously; what follows
+/// from two of them fits 64 bits.
+const SIZES: std::ops::RangeInclusive<i64> = 1..=1 << 31;
+
 /// One or two positive numbers as two.
 fn pair(call: &Call<'_, '_>, name: &str, spatial: usize) -> Traced<[usize; 2]> {
     let Some(values) = call.ints(name)? else {
         return Ok([1; 2]);
     };
     match (spatial, &values[..]) {
-        (1, &[x]) if x >= 1 => Ok([1, x as usize]),
-        (2, &[y, x]) if y >= 1 && x >= 1 => Ok([y as usize, x as usize]),
+        (1, &[x]) if SIZES.contains(&x) => Ok([1, x as usize]),
+        (2, &[y, x]) if SIZES.contains(&y) && SIZES.contains(&x) => Ok([y as usize, x as usize]),
         _ => call.wrong(format!(
-            "attribute '{name}' is {values:?}, wanted {spatial} numbers >= 1"
+            "attribute '{name}' is {values:?}, wanted {spatial} numbers from 1 to {}",
+            SIZES.end()
         )),
     }
 }
@@ -60,6 +65,7 @@ impl Window {
             return call.unsupported(format!("windows over {spatial} axes"));
         }
         let kernel = match kernel {
+            Some([0, _] | [_, 0]) => return call.wrong("the weight has no taps"),
             Some(kernel)
                 if !call.has_attribute("kernel_shape")
                     || pair(call, "kernel_shape", spatial)? == kernel =>
@@ -95,6 +101,11 @@ impl Window {
                 ));
             }
         };
+        if let Padding::Explicit(pads) = &padding
+            && pads.iter().any(|p| p.unsigned_abs() > 1 << 40)
+        {
+            return call.wrong(format!("attribute 'pads' is {pads:?}"));
+        }
         let (stride, dilation) = (
             pair(call, "strides", spatial)?,
             pair(call, "dilations", spatial)?,
@@ -229,10 +240,14 @@ fn transposed_pads(
     let two = |name: &str| -> Traced<Option<[i64; 2]>> {
         match (spatial, call.ints(name)?.as_deref()) {
             (_, None | Some([])) => Ok(None),
-            (1, Some(&[x])) => Ok(Some([0, x])),
-            (2, Some(&[y, x])) => Ok(Some([y, x])),
+            (1, Some(&[x])) if (0..=*SIZES.end()).contains(&x) => Ok(Some([0, x])),
+            (2, Some(&[y, x]))
+                if (0..=*SIZES.end()).contains(&y) && (0..=*SIZES.end()).contains(&x) =>
+            {
+                Ok(Some([y, x]))
+            }
             (_, Some(other)) => call.wrong(format!(
-                "attribute '{name}' is {other:?}, wanted {spatial} numbers"
+                "attribute '{name}' is {other:?}, wanted {spatial} numbers >= 0"
             )),
         }
     };
@@ -244,11 +259,13 @@ fn transposed_pads(
             window.stride[axis] as i64,
             (window.dilation[axis] * (window.kernel[axis] - 1)) as i64,
         );
-        let full = s * (size[axis] as i64 - 1) + reach + 1 + extra[axis];
+        let full = s
+            .saturating_mul(size[axis] as i64 - 1)
+            .saturating_add(reach + 1 + extra[axis]);
         let goal = match (&window.padding, wanted) {
             (_, Some(_)) if axis == 0 && spatial == 1 => None,
             (_, Some(wanted)) => Some(wanted[axis]),
-            (Padding::Same | Padding::SameLower, None) => Some(s * size[axis] as i64),
+            (Padding::Same | Padding::SameLower, None) => Some(s.saturating_mul(size[axis] as i64)),
             _ => None,
         };
         let (begin, end) = match (goal, &window.padding) {

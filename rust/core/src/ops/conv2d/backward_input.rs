@@ -217,11 +217,12 @@ pub fn conv_transpose2d(
         )));
     }
     let size = |n: usize, kernel: usize, axis: usize| {
-        ((n.max(1) - 1) * form.stride[axis]
-            + form.dilation[axis] * (kernel.max(1) - 1)
-            + 1
-            + output_padding[axis])
-            .checked_sub(pads[axis] + pads[axis + 2])
+        (n.max(1) - 1)
+            .saturating_mul(form.stride[axis])
+            .saturating_add(form.dilation[axis].saturating_mul(kernel.max(1) - 1))
+            .saturating_add(output_padding[axis])
+            .saturating_add(1)
+            .checked_sub(pads[axis].saturating_add(pads[axis + 2]))
             .filter(|&n| n > 0)
             .ok_or_else(|| {
                 Error::shape(format!(
