@@ -309,9 +309,9 @@ def onnx_save(
 @final
 class Program:
     def to_parts(self) -> tuple[str, bytes]: ...
-    def save(self, path: str) -> None: ...
+    def save(self, path: str | PathLike[str]) -> None: ...
     @staticmethod
-    def load(path: str) -> Program: ...
+    def load(path: str | PathLike[str]) -> Program: ...
 
 def program(
     outputs: Sequence[tuple[str, Tensor]],
@@ -332,6 +332,8 @@ def grad(
     grad_outputs: Sequence[Tensor] | None = None,
     create_graph: bool = False,
 ) -> list[Tensor]: ...
+def write_file(path: str | PathLike[str], data: bytes) -> None: ...
+def destroy_device(device: str) -> None: ...
 def register_op(
     name: str,
     infer: Callable[..., Any],
@@ -382,6 +384,7 @@ __all__ = [
     "_dtype",
     "counters",
     "default_device",
+    "destroy_device",
     "devices",
     "dtypes",
     "eval",
@@ -405,6 +408,7 @@ __all__ = [
     "set_thread_limit",
     "tensor",
     "version",
+    "write_file",
 ]
 
 # What pickle calls.

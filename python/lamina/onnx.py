@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -209,14 +208,7 @@ def _other_sizes(given: Mapping[str, Tensor], dynamic: Mapping[str, Mapping[int,
 
 def _write(path: Path, data: bytes) -> None:
     """All of the file or nothing."""
-    temporary = ""
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            temporary = file.name
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        _lamina.write_file(path, data)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise ModelError(f"onnx.save: cannot write '{path}': {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lamina._lamina import ArgumentError
+from lamina._lamina import ArgumentError, write_file
 from lamina.decoders.detections import Detections
 
 if TYPE_CHECKING:
@@ -57,6 +58,18 @@ def read(path: Path) -> Image:
             return picture
     except (OSError, SyntaxError) as error:
         raise ArgumentError(f"cannot read the picture '{path}': {error}") from error
+
+
+def write(picture: Image, path: Path) -> None:
+    """Writes all of a picture or nothing; the name's ending says how.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    image_module, _ = pillow(f"writing '{path}'")
+    packed = io.BytesIO()
+    picture.save(packed, image_module.registered_extensions()[path.suffix.lower()])
+    write_file(path, packed.getvalue())
 
 
 def to_array(

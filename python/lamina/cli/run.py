@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from lamina import onnx, pictures
-from lamina._lamina import ArgumentError, Model
+from lamina._lamina import ArgumentError, Model, write_file
 from lamina.cli import binding, profiling
 from lamina.cli.tables import table
 from lamina.decoders.detections import Detections
@@ -228,18 +229,20 @@ def _write(settings: Settings, jobs: list[Job], job: Job, results: dict[str, Arr
 def _write_one(target: Path, job: Job, results: dict[str, Array], answer: object) -> None:
     suffix = target.suffix.lower()
     if suffix == ".npz":
-        np.savez(target, **results)  # type: ignore[arg-type]
+        packed = io.BytesIO()
+        np.savez(packed, **results)  # type: ignore[arg-type]
+        write_file(target, packed.getvalue())
     elif suffix == ".json":
         plain = answer.to_json() if isinstance(answer, Detections) else answer
         if answer is None:
             plain = {name: array.tolist() for name, array in results.items()}
-        target.write_text(json.dumps(plain, default=_plain) + "\n")
+        write_file(target, (json.dumps(plain, default=_plain) + "\n").encode())
     elif suffix in pictures.SUFFIXES:
         if job.picture is None or not isinstance(answer, Detections):
             raise ArgumentError(
                 f"-o {target}: a picture wants a picture as input and a decoder that finds boxes"
             )
-        pictures.with_boxes(job.picture, answer).save(target)
+        pictures.write(pictures.with_boxes(job.picture, answer), target)
     else:
         raise ArgumentError(f"-o {target}: wanted a picture, .npz or .json")
 

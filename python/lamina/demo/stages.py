@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 import lamina
-from lamina import nn
+from lamina import nn, pictures
+from lamina._lamina import write_file
 from lamina.decoders import Detections, nms
 from lamina.demo import network
 from lamina.demo.network import DIGIT, MARGIN, PAPER, STRIDE
@@ -117,8 +118,8 @@ def run(
     with report.stage("draw"):
         from lamina.demo.draw import draw
 
-        draw(page, detections, right).save(out / "page.png")
-    (out / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n")
+        pictures.write(draw(page, detections, right), out / "page.png")
+    write_file(out / "report.json", (json.dumps(asdict(report), indent=2) + "\n").encode())
     return report
 
 

@@ -15,6 +15,7 @@ mod dlpack;
 mod dtype;
 mod error;
 mod explain;
+mod files;
 mod fork;
 mod index;
 mod methods;
@@ -41,6 +42,8 @@ mod _lamina {
     use crate::dtype::{_dtype, PyDType, dtypes};
     #[pymodule_export]
     use crate::explain::{Explanation, PyStep, explain};
+    #[pymodule_export]
+    use crate::files::{destroy_device, write_file};
     #[pymodule_export]
     use crate::index::{At, AtIndex};
     #[pymodule_export]

@@ -364,7 +364,11 @@ enum Source {
 impl Source {
     fn of(model: &Bound<'_, PyAny>) -> PyResult<Source> {
         match model.cast::<PyBytes>() {
-            Ok(bytes) => Ok(Source::Bytes(bytes.as_bytes().to_vec())),
+            Ok(bytes) => {
+                let bytes = bytes.as_bytes();
+                run(|| lamina_core::memory::check_budget(bytes.len()))?;
+                Ok(Source::Bytes(bytes.to_vec()))
+            }
             Err(_) => model.extract().map(Source::Path),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::convert::want_tensor;
 use crate::error::run_detached;
-use lamina_core::Tensor;
+use lamina_core::{Error, Tensor, files, gpu};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::path::PathBuf;
@@ -20,14 +20,32 @@ impl Program {
     }
 
     /// Writes it to a temporary name beside `path` and renames that.
+    ///
+    /// Raises:
+    ///     ModelError: The file cannot be written.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        run_detached(py, || Ok(self.0.save(&path)?))
+        run_detached(py, || {
+            files::write(&path, &self.0.to_bytes()?).map_err(|error| {
+                Error::model(format!(
+                    "program: cannot write '{}': {error}",
+                    path.display()
+                ))
+            })
+        })
     }
 
     /// Reads what `save` wrote.
+    ///
+    /// Raises:
+    ///     ModelError: The file cannot be read, or is not whole, or contradicts itself.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Program> {
-        run_detached(py, || Ok(lamina_core::gpu::Program::load(&path)?)).map(Program)
+        run_detached(py, || {
+            let bytes = files::read(&path);
+            let program = bytes.and_then(|bytes| Ok(gpu::Program::from_bytes(&bytes)?));
+            program.map_err(|error| error.within(&path.display().to_string()))
+        })
+        .map(Program)
     }
 
     fn __repr__(&self) -> String {

@@ -1,6 +1,6 @@
 //! Devices: the CPU, and GPU adapters by number.
 
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 use lamina_gpu::Gpu;
 use parking_lot::RwLock;
 use std::fmt;
@@ -89,7 +89,14 @@ impl Device {
     pub fn gpu(self) -> Result<Arc<Gpu>> {
         match self {
             Device::Cpu => Err(Error::internal("the CPU is no GPU adapter")),
-            Device::Gpu(index) => Ok(Gpu::open(Some(index as usize), true)?),
+            Device::Gpu(index) => {
+                let gpu = Gpu::open(Some(index as usize), true)?;
+                // A software adapter's memory is the machine's.
+                if let Some(limit) = memory::asked_limit(gpu.info().is_software()) {
+                    gpu.set_memory_limit(limit as u64);
+                }
+                Ok(gpu)
+            }
         }
     }
 }

@@ -84,11 +84,11 @@ impl Error {
 impl From<lamina_gpu::GpuError> for Error {
     fn from(error: lamina_gpu::GpuError) -> Self {
         let kind = match &error {
-            lamina_gpu::GpuError::OutOfMemory { .. } => ErrorKind::OutOfMemory,
-            lamina_gpu::GpuError::Unsupported { .. } => ErrorKind::Unsupported,
-            lamina_gpu::GpuError::Program(_) | lamina_gpu::GpuError::File { .. } => {
-                ErrorKind::Model
+            lamina_gpu::GpuError::OutOfMemory { .. } | lamina_gpu::GpuError::TooLarge { .. } => {
+                ErrorKind::OutOfMemory
             }
+            lamina_gpu::GpuError::Unsupported { .. } => ErrorKind::Unsupported,
+            lamina_gpu::GpuError::Program(_) => ErrorKind::Model,
             _ => ErrorKind::Device,
         };
         Error {

@@ -103,7 +103,10 @@ impl Layout {
         if len > 0 {
             out.offset = (out.offset as isize + start as isize * self.strides[axis]) as usize;
         }
-        out.strides[axis] *= step;
+        // The step to a second element that is there is no longer than the axis.
+        if len > 1 {
+            out.strides[axis] *= step;
+        }
         out.shape[axis] = len;
         out
     }

@@ -23,20 +23,28 @@ unsafe impl Send for Raw {}
 /// Rounded up so that nearby sizes share blocks: four classes an octave.
 fn size_class(bytes: usize) -> usize {
     let bytes = bytes.max(ALIGN);
-    let step = (bytes.next_power_of_two() / 8).max(ALIGN);
-    bytes.div_ceil(step) * step
+    let octave = bytes
+        .checked_next_power_of_two()
+        .unwrap_or(1 << (usize::BITS - 1));
+    let step = (octave / 8).max(ALIGN);
+    bytes.div_ceil(step).saturating_mul(step)
 }
 
 /// `LAMINA_MEMORY_LIMIT` in bytes (suffixes K, M, G), else 0.8 of what the
 /// machine or its control group has.
 pub fn limit() -> usize {
     static LIMIT: OnceLock<usize> = OnceLock::new();
-    *LIMIT.get_or_init(|| {
-        std::env::var("LAMINA_MEMORY_LIMIT")
-            .ok()
-            .and_then(|text| parse_bytes(&text))
-            .unwrap_or_else(|| machine_bytes() / 10 * 8)
-    })
+    *LIMIT.get_or_init(|| asked().unwrap_or_else(|| machine_bytes() / 10 * 8))
+}
+
+fn asked() -> Option<usize> {
+    parse_bytes(&std::env::var("LAMINA_MEMORY_LIMIT").ok()?)
+}
+
+/// The limit for a GPU: what was asked for holds for each device; without it
+/// the driver says when there is no more, unless `shared`.
+pub(crate) fn asked_limit(shared: bool) -> Option<usize> {
+    if shared { Some(limit()) } else { asked() }
 }
 
 fn parse_bytes(text: &str) -> Option<usize> {

@@ -1,7 +1,5 @@
 //! What can go wrong on a GPU, as values.
 
-use std::path::PathBuf;
-
 /// Every failure of this crate.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum GpuError {
@@ -48,9 +46,6 @@ pub enum GpuError {
     /// An access past a buffer's end.
     #[error("GPU buffer access: bytes {offset}..{end} of a buffer of {bytes}")]
     Range { offset: u64, end: u64, bytes: u64 },
-    /// A file could not be read or written.
-    #[error("{path}: {message}")]
-    File { path: PathBuf, message: String },
 }
 
 impl GpuError {

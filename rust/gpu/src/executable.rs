@@ -158,6 +158,9 @@ impl Executable {
         }
         let foreign = |b: &&&Buffer| !Arc::ptr_eq(b.gpu(), &self.gpu);
         if let Some(buffer) = inputs.iter().chain(outputs).find(foreign) {
+            // Of a device that was opened anew, the old one says why.
+            self.gpu.check()?;
+            buffer.gpu().check()?;
             let message = format!("{buffer:?} is on {:?}, not on {:?}", buffer.gpu(), self.gpu);
             return Err(GpuError::Arguments(message));
         }

@@ -120,6 +120,13 @@ impl Gpu {
         self.memory_limit.store(bytes, Relaxed);
     }
 
+    /// Ends the device as a failing driver would: everything on it is lost, and the next
+    /// [`Gpu::open`] makes a new one.  For tests, and to let go of a device that hangs.
+    pub fn destroy(&self) {
+        self.faults.lock().lose("it was destroyed".to_owned());
+        self.device.destroy();
+    }
+
     /// The error that the device reported since the last call, if any; a lost device stays lost.
     pub fn check(&self) -> Result<()> {
         if std::process::id() != self.process {

@@ -158,6 +158,8 @@ impl Gpu {
         if std::ptr::eq(self, Arc::as_ptr(buffer.gpu())) {
             return Ok(());
         }
+        self.check()?;
+        buffer.gpu().check()?;
         let message = format!("a buffer of {:?} was given to {self:?}", buffer.gpu());
         Err(GpuError::Arguments(message))
     }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use common::{bytes, f32s, gpu, random, values};
 use lamina_gpu::{
@@ -65,26 +65,16 @@ fn expected(rows: usize, x: &[f32], scalar: f32) -> Vec<f64> {
         .collect()
 }
 
-fn folder(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("lamina-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&path).unwrap();
-    path
-}
-
 #[test]
 fn a_saved_program_runs_the_same() {
-    let folder = folder("program");
-    let path = folder.join("example.lamina");
     let program = example(5);
-    program.save(&path).unwrap();
-    assert_eq!(Program::load(&path).unwrap(), program);
-    let names: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
-    assert_eq!(names.len(), 1, "a temporary file was left");
+    let loaded = Program::from_bytes(&program.to_bytes().unwrap()).unwrap();
+    assert_eq!(loaded, program);
     let Some(gpu) = gpu() else { return };
     let x = random(1, 40);
     let input = gpu.upload(bytes(&x)).unwrap();
     let output = gpu.alloc(4 * 60).unwrap();
-    for (program, trusted) in [(program, true), (Program::load(&path).unwrap(), false)] {
+    for (program, trusted) in [(program, true), (loaded, false)] {
         gpu.write(&output, 0, &[0; 240]).unwrap();
         let executable = Executable::new(&gpu, program, trusted).unwrap();
         let status = executable
@@ -94,15 +84,11 @@ fn a_saved_program_runs_the_same() {
         let got: Vec<f32> = values(&gpu.read(&output, 0, 240).unwrap());
         common::close("replay", &got, &expected(5, &x, 3.0), 1e-6);
     }
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn damaged_files_are_errors() {
-    let folder = folder("damaged");
-    let path = folder.join("example.lamina");
-    example(2).save(&path).unwrap();
-    let whole = std::fs::read(&path).unwrap();
+    let whole = example(2).to_bytes().unwrap();
     assert!(Program::from_bytes(&whole).is_ok());
     for length in (0..whole.len()).step_by(37) {
         assert!(
@@ -115,11 +101,6 @@ fn damaged_files_are_errors() {
         flipped[at] ^= 1 << (at % 8);
         assert!(Program::from_bytes(&flipped).is_err(), "flipped at {at}");
     }
-    let error = Program::load(&folder.join("none")).unwrap_err();
-    assert!(matches!(error, GpuError::File { .. }), "{error}");
-    let error = example(2).save(&folder.join("no/such/folder")).unwrap_err();
-    assert!(matches!(error, GpuError::File { .. }), "{error}");
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -167,12 +167,22 @@ pub fn pad(x: &Tensor, form: &Pad) -> Result<Tensor> {
     let (before, after) = form.split(x.rank())?;
     let mut cut = x.clone();
     if form.pads.iter().any(|&n| n < 0) {
-        let starts = before.iter().map(|&b| (-b).max(0));
-        let ends = (after.iter().zip(x.shape())).map(|(&a, &n)| n as i64 + a.min(0));
+        let starts = before.iter().map(|&b| b.saturating_neg().max(0));
+        let starts: Vec<i64> = starts.collect();
+        let ends =
+            (after.iter().zip(x.shape())).map(|(&a, &n)| (n as i64).saturating_add(a.min(0)));
+        let ends: Vec<i64> = ends.collect();
+        if let Some(axis) = (0..starts.len()).find(|&i| starts[i] > ends[i]) {
+            return Err(Error::shape(format!(
+                "pad: pads={:?} cut off more than the {} elements of axis {axis}",
+                form.pads,
+                x.shape()[axis]
+            )));
+        }
         cut = record_one(
             &OpRef::new(Slice {
-                starts: starts.collect(),
-                ends: ends.map(|e| e.max(0)).collect(),
+                starts,
+                ends,
                 axes: None,
                 steps: None,
             }),

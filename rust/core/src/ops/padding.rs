@@ -131,9 +131,13 @@ impl Axis {
 
     /// Padding in front and behind for an output of ceil(`size` / stride).
     fn same(self, size: usize, lower: bool) -> (usize, usize) {
-        let reach = self.dilation * (self.kernel.max(1) - 1) + 1;
+        let reach = (self.dilation)
+            .saturating_mul(self.kernel.max(1) - 1)
+            .saturating_add(1);
         let out = size.div_ceil(self.stride.max(1));
-        let total = (out.saturating_sub(1) * self.stride + reach).saturating_sub(size);
+        let total = (out.saturating_sub(1).saturating_mul(self.stride))
+            .saturating_add(reach)
+            .saturating_sub(size);
         let (small, large) = (total / 2, total - total / 2);
         if lower {
             (large, small)
@@ -173,6 +177,20 @@ fn too_large(op: &str) -> Error {
     Error::argument(format!("{op}: padding or dilation is too large"))
 }
 
+/// Elements of a plane with its border that need not be asked for.
+const FREE: usize = 1 << 20;
+
+/// Kernels copy planes of `size` with the border around them.
+fn check_border(op: &str, size: &[usize], padded: &[usize]) -> Result<()> {
+    let product = |sizes: &[usize]| sizes.iter().fold(1usize, |n, &m| n.saturating_mul(m));
+    let plane = product(padded);
+    if plane <= FREE.max(product(size).saturating_mul(4)) {
+        return Ok(());
+    }
+    crate::memory::check_budget(plane.saturating_mul(16))
+        .map_err(|e| e.within(&format!("{op}: padding")))
+}
+
 /// A window that slides over two axes.
 #[derive(Clone, Debug)]
 pub struct Window {
@@ -204,6 +222,18 @@ impl Window {
         [top, left, bottom, right]
     }
 
+    /// The stride as kernels get it: one that leaves the padded image at its
+    /// first step goes no further than its end.
+    pub fn steps(&self, size: [usize; 2]) -> [usize; 2] {
+        let pads = self.pads(size);
+        [0, 1].map(|axis| {
+            let padded = size[axis]
+                .saturating_add(pads[axis])
+                .saturating_add(pads[axis + 2]);
+            self.stride[axis].min(padded.max(1))
+        })
+    }
+
     /// The output's height and width.
     pub fn out_size(&self, op: &str, size: [usize; 2]) -> Result<[usize; 2]> {
         let pads = self.pads(size);
@@ -211,7 +241,10 @@ impl Window {
             let around = (pads[axis], pads[axis + 2]);
             (self.axis(axis)).out(op, axis + 2, size[axis], around, self.ceil_mode)
         };
-        Ok([out(0)?, out(1)?])
+        let sizes = [out(0)?, out(1)?];
+        let padded = [0, 1].map(|i| size[i].saturating_add(pads[i]).saturating_add(pads[i + 2]));
+        check_border(op, &size, &padded)?;
+        Ok(sizes)
     }
 }
 
@@ -278,7 +311,13 @@ impl Windows {
     pub fn out_size(&self, op: &str, size: &[usize]) -> Result<Vec<usize>> {
         let pads = self.pads(op, size)?;
         let one = |i: usize| self.axes[i].out(op, i + 2, size[i], pads[i], self.ceil_mode);
-        (0..size.len()).map(one).collect()
+        let sizes = (0..size.len()).map(one).collect::<Result<_>>()?;
+        let padded = pads.iter().zip(size);
+        let padded: Vec<usize> = padded
+            .map(|((before, after), n)| n.saturating_add(*before).saturating_add(*after))
+            .collect();
+        check_border(op, size, &padded)?;
+        Ok(sizes)
     }
 
     /// The same but for axis `axis`.

@@ -13,18 +13,25 @@ pub struct Need {
 
 pub const ALIGN: usize = 64;
 
+/// What no memory holds stays that large: it is refused when it is asked for.
+fn aligned(bytes: usize) -> usize {
+    bytes
+        .checked_next_multiple_of(ALIGN)
+        .unwrap_or(usize::MAX / ALIGN * ALIGN)
+}
+
 /// Bytes of the values alive at the step that has the most: no arena is
 /// smaller.
 pub fn largest_live(needs: &[Need]) -> usize {
     let steps = needs.iter().map(|need| need.last + 1).max().unwrap_or(0);
-    let mut born = vec![0; steps];
-    let mut died = vec![0; steps + 1];
+    let mut born = vec![0usize; steps];
+    let mut died = vec![0usize; steps + 1];
     for need in needs {
-        born[need.first] += need.bytes;
-        died[need.last + 1] += need.bytes;
+        born[need.first] = need.bytes.saturating_add(born[need.first]);
+        died[need.last + 1] = need.bytes.saturating_add(died[need.last + 1]);
     }
-    let alive = (born.iter().zip(&died)).scan(0, |alive, (born, died)| {
-        *alive = *alive + born - died;
+    let alive = (born.iter().zip(&died)).scan(0usize, |alive, (born, died)| {
+        *alive = alive.saturating_add(*born).saturating_sub(*died);
         Some(*alive)
     });
     alive.max().unwrap_or(0)
@@ -41,32 +48,32 @@ pub fn arena(needs: &[Need]) -> (Vec<usize>, usize) {
     if needs.len() > MOST_BY_SIZE {
         return arena_in_order(needs);
     }
-    let mut offsets = vec![0; needs.len()];
+    let mut offsets = vec![0usize; needs.len()];
     let mut placed: Vec<usize> = Vec::new();
     let mut size = 0;
     for &i in &order {
         let need = needs[i];
-        let bytes = need.bytes.next_multiple_of(ALIGN);
+        let bytes = aligned(need.bytes);
         let mut taken: Vec<(usize, usize)> = placed
             .iter()
             .filter(|&&j| needs[j].first <= need.last && need.first <= needs[j].last)
             .map(|&j| {
                 (
                     offsets[j],
-                    offsets[j] + needs[j].bytes.next_multiple_of(ALIGN),
+                    offsets[j].saturating_add(aligned(needs[j].bytes)),
                 )
             })
             .collect();
         taken.sort_unstable();
-        let mut at = 0;
+        let mut at = 0usize;
         for (start, end) in taken {
-            if at + bytes <= start {
+            if at.saturating_add(bytes) <= start {
                 break;
             }
             at = at.max(end);
         }
         offsets[i] = at;
-        size = size.max(at + bytes);
+        size = size.max(at.saturating_add(bytes));
         placed.push(i);
     }
     (offsets, size)
@@ -88,7 +95,7 @@ fn arena_in_order(needs: &[Need]) -> (Vec<usize>, usize) {
             busy.pop();
             gaps.give(start, bytes);
         }
-        let bytes = need.bytes.next_multiple_of(ALIGN);
+        let bytes = aligned(need.bytes);
         offsets[i] = gaps.take(bytes);
         busy.push(Reverse((need.last, offsets[i], bytes)));
     }
@@ -120,13 +127,13 @@ impl Gaps {
             return start;
         }
         let start = self.top;
-        self.top += bytes;
+        self.top = self.top.saturating_add(bytes);
         self.size = self.size.max(self.top);
         start
     }
 
     fn give(&mut self, mut start: usize, bytes: usize) {
-        let mut end = start + bytes;
+        let mut end = start.saturating_add(bytes);
         if let Some(more) = self.free.remove(&end) {
             end += more;
         }
@@ -161,13 +168,13 @@ pub fn slots(needs: &[Need]) -> (Vec<usize>, Vec<usize>) {
             busy.pop();
             free.insert((sizes[slot], slot));
         }
-        let bytes = need.bytes.next_multiple_of(ALIGN).max(ALIGN);
+        let bytes = aligned(need.bytes).max(ALIGN);
         // A buffer up to four times as large is reused rather than added to.
         let fit = free
             .range((bytes, 0)..)
             .next()
             .copied()
-            .filter(|(size, _)| *size <= bytes * 4);
+            .filter(|(size, _)| *size <= bytes.saturating_mul(4));
         let slot = if let Some(found) = fit {
             free.remove(&found);
             found.1

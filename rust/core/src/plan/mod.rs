@@ -210,6 +210,13 @@ fn assemble(
         border.insert(id, slots.len());
         slots.push(slot);
     }
+    let mut made_on: HashMap<Id, Device> = HashMap::new();
+    for part in &parts {
+        for &at in &part.nodes {
+            let outputs = graph.nodes[at].outputs.iter();
+            made_on.extend(outputs.map(|&id| (id, part.device)));
+        }
+    }
     for id in crossing(graph, placed, &parts) {
         if border.contains_key(&id) {
             continue;
@@ -219,14 +226,8 @@ fn assemble(
             .get(&id)
             .and_then(|d| input_index.get(d))
             .copied();
-        let device = parts
-            .iter()
-            .find(|p| {
-                p.nodes
-                    .iter()
-                    .any(|&at| graph.nodes[at].outputs.contains(&id))
-            })
-            .map_or(graph.values[id].device, |p| p.device);
+        let device = made_on.get(&id).copied();
+        let device = device.unwrap_or(graph.values[id].device);
         border.insert(id, slots.len());
         slots.push(Slot::Made {
             meta: graph.meta(id).clone(),

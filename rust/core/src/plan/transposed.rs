@@ -34,8 +34,10 @@ pub fn transposed(graph: &mut Graph) {
     let seen: Vec<Option<Id>> = (swaps.iter())
         .map(|swap| swap.map(|at| nodes[at].outputs[0]))
         .collect();
+    let mut gone = vec![false; nodes.len()];
+    swaps.iter().flatten().for_each(|&at| gone[at] = true);
     for (at, mut node) in nodes.into_iter().enumerate() {
-        if swaps.contains(&Some(at)) {
+        if gone[at] {
             continue;
         }
         if let Some(seen) = seen[at] {

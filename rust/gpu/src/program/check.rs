@@ -120,16 +120,15 @@ impl Program {
     /// Whether an adapter can run this.
     pub fn supported_by(&self, caps: &Caps) -> Result<()> {
         let needs = &self.requires;
+        let (bytes, limit) = (needs.binding_bytes, caps.max_binding_bytes);
+        if bytes > limit {
+            return Err(GpuError::TooLarge { bytes, limit });
+        }
         let numbers = [
             (
                 "storage bindings",
                 needs.storage_buffers as u64,
                 caps.max_storage_buffers as u64,
-            ),
-            (
-                "bytes in one binding",
-                needs.binding_bytes,
-                caps.max_binding_bytes,
             ),
             (
                 "bytes of workgroup memory",

@@ -2,7 +2,7 @@
 //!
 //! The header is the program with every run of bytes replaced by its place in what follows.
 
-use std::{fs, io::Write, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -148,43 +148,20 @@ impl Program {
         Ok(program)
     }
 
-    /// Writes the program under a temporary name beside `path`, then renames it.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    /// The program as a file.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.validate()?;
         let (json, blob) = self.to_parts()?;
-        let failed = |e: std::io::Error| GpuError::File {
-            path: path.to_owned(),
-            message: e.to_string(),
-        };
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let temporary = path.with_file_name(name);
-        let write = || {
-            let mut file = fs::File::create(&temporary)?;
-            file.write_all(MAGIC)?;
-            file.write_all(&(json.len() as u64).to_le_bytes())?;
-            file.write_all(&checksum(json.as_bytes(), &blob).to_le_bytes())?;
-            file.write_all(json.as_bytes())?;
-            file.write_all(&blob)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)
-        };
-        write().map_err(|e| {
-            let _ = fs::remove_file(&temporary);
-            failed(e)
-        })
+        let mut file = MAGIC.to_vec();
+        file.extend((json.len() as u64).to_le_bytes());
+        file.extend(checksum(json.as_bytes(), &blob).to_le_bytes());
+        file.extend(json.as_bytes());
+        file.extend(blob);
+        Ok(file)
     }
 
-    /// Reads what `save` wrote.  The file is not trusted; make its executable untrusted too.
-    pub fn load(path: &Path) -> Result<Program> {
-        let data = fs::read(path).map_err(|e| GpuError::File {
-            path: path.to_owned(),
-            message: e.to_string(),
-        })?;
-        Program::from_bytes(&data)
-    }
-
-    /// The program in the bytes of a saved file.
+    /// The program in the bytes of a saved file.  They are not trusted; make its
+    /// executable untrusted too.
     pub fn from_bytes(data: &[u8]) -> Result<Program> {
         let short = || GpuError::Program("the file is cut short".to_owned());
         let (head, rest) = data.split_at_checked(24).ok_or_else(short)?;

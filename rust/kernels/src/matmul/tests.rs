@@ -287,6 +287,26 @@ fn packed_for_another_instance() {
 }
 
 #[test]
+fn one_number_is_a_whole_operand() {
+    for (rows, cols) in [(1, 5), (5, 5), (7, 1)] {
+        let a = MatRef {
+            data: &[3.0][..],
+            rows,
+            cols,
+            row_stride: 0,
+            col_stride: 0,
+        };
+        let ones = vec![1.0; cols * 2];
+        check(a, MatRef::contiguous(&ones, cols, 2));
+        check(a, MatRef::contiguous(&ones[..cols], cols, 1));
+        check(
+            MatRef::contiguous(&ones[..rows.min(2)], rows.min(2), 1),
+            MatRef { rows: 1, ..a },
+        );
+    }
+}
+
+#[test]
 #[should_panic(expected = "a matrix exceeds its data")]
 fn a_matrix_must_lie_in_its_data() {
     let a = MatRef::contiguous(&[1.0; 5][..], 2, 3);

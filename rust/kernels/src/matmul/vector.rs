@@ -45,7 +45,8 @@ pub(super) fn multiply(
             .for_each(|(i, v)| *v = x[i * x_stride]);
         buf
     });
-    let x = gathered.as_deref().unwrap_or(&x[..p]);
+    // One number repeated is shorter than p: only what lies side by side is cut.
+    let x = gathered.as_deref().unwrap_or_else(|| &x[..p]);
 
     let block = if pool::threads_here() == 1 || p * q < 2 * TASK {
         q

@@ -1,12 +1,12 @@
 //! Elementwise functions, named as the ops of `lamina_core` are.
 
-use super::{Data, Host, MAX_ELEMENTS};
+use super::{Data, Host, fits};
 use half::{bf16, f16};
 use lamina_core::DType;
 
 /// To the precision of the dtype: one rounding of a double result of
 /// +, -, *, / and sqrt equals the dtype's own operation.
-pub(super) fn rounded(dtype: DType, x: f64) -> f64 {
+pub(crate) fn rounded(dtype: DType, x: f64) -> f64 {
     match dtype {
         DType::F16 => f16::from_f64(x).to_f64(),
         DType::BF16 => bf16::from_f64(x).to_f64(),
@@ -16,7 +16,7 @@ pub(super) fn rounded(dtype: DType, x: f64) -> f64 {
 }
 
 /// Truncates and saturates, NaN gives 0.
-pub(super) fn from_float(dtype: DType, x: f64) -> i64 {
+pub(crate) fn from_float(dtype: DType, x: f64) -> i64 {
     match dtype {
         DType::Bool => i64::from(x != 0.0),
         DType::U8 => i64::from(x as u8),
@@ -217,7 +217,7 @@ fn broadcast(shapes: &[&[usize]]) -> Option<Vec<usize>> {
     for other in &shapes[1..] {
         shape = crate::sizes::broadcast(&shape, other).ok()?;
     }
-    (shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))? <= MAX_ELEMENTS).then_some(shape)
+    fits(&shape).then_some(shape)
 }
 
 pub(crate) fn binary(name: &str, a: &Host, b: &Host) -> Option<Host> {

@@ -6,7 +6,7 @@ mod moves;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use arithmetic::{binary, cast, select, unary};
+pub(crate) use arithmetic::{binary, cast, from_float, rounded, select, unary};
 
 use bytes::Bytes;
 use half::{bf16, f16};
@@ -14,6 +14,14 @@ use lamina_core::DType;
 
 /// Tensors of more elements are recorded, not computed here.
 pub(crate) const MAX_ELEMENTS: usize = 4096;
+
+/// Whether a tensor of this shape is computed here.  Loops run over axes one by
+/// one, so an empty tensor of long axes is not small.
+pub(crate) fn fits(shape: &[usize]) -> bool {
+    let longest = |len: usize, &n: &usize| len.checked_mul(n.max(1));
+    let len = shape.iter().try_fold(1usize, longest);
+    len.is_some_and(|len| len <= MAX_ELEMENTS)
+}
 
 /// Integers and bool as i64, floats as f64 that hold values of the dtype.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +90,7 @@ impl Host {
     /// Little-endian elements; None for what is not computed here (u64, whose
     /// upper half i64 cannot hold, and large tensors).
     pub(crate) fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Option<Host> {
-        if bytes.len() / dtype.size() > MAX_ELEMENTS {
+        if !fits(shape) {
             return None;
         }
         let data = match dtype {

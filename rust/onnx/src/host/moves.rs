@@ -1,7 +1,7 @@
 //! Reshaping, cutting, joining and reducing small tensors.
 
 use super::arithmetic::places;
-use super::{Data, Host, MAX_ELEMENTS};
+use super::{Data, Host, MAX_ELEMENTS, fits};
 use lamina_core::DType;
 
 impl Host {
@@ -19,7 +19,7 @@ impl Host {
     }
 
     pub(crate) fn reshape(&self, shape: &[usize]) -> Option<Host> {
-        (shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))? == self.len()).then(|| Host {
+        (fits(shape) && shape.iter().product::<usize>() == self.len()).then(|| Host {
             dtype: self.dtype,
             shape: shape.to_vec(),
             data: self.data.clone(),
@@ -27,8 +27,7 @@ impl Host {
     }
 
     pub(crate) fn expand(&self, shape: &[usize]) -> Option<Host> {
-        let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
-        (len <= MAX_ELEMENTS).then(|| self.take(shape.to_vec(), &places(&self.shape, shape)))
+        fits(shape).then(|| self.take(shape.to_vec(), &places(&self.shape, shape)))
     }
 
     pub(crate) fn transpose(&self, order: &[usize]) -> Host {
@@ -103,12 +102,12 @@ impl Host {
     pub(crate) fn concat(parts: &[&Host], axis: usize) -> Option<Host> {
         let first = parts.first()?;
         let rank = first.shape.len();
-        let fits = |h: &&&Host| {
+        let joins = |h: &&&Host| {
             h.dtype == first.dtype
                 && h.shape.len() == rank
                 && (0..rank).all(|i| i == axis || h.shape[i] == first.shape[i])
         };
-        if parts.iter().filter(fits).count() != parts.len() || axis >= rank {
+        if parts.iter().filter(joins).count() != parts.len() || axis >= rank {
             return None;
         }
         let outer: usize = first.shape[..axis].iter().product();
@@ -139,7 +138,7 @@ impl Host {
             shape,
             data,
         };
-        (joined.len() <= MAX_ELEMENTS).then_some(joined)
+        fits(&joined.shape).then_some(joined)
     }
 
     /// Sum, product, maximum or minimum of integers over `axes`.

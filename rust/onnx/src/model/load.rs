@@ -10,7 +10,7 @@ use crate::trace::{Entry, Value, constant, is_unsupported};
 use bytes::Bytes;
 use lamina_core::{DType, Device, Result};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -46,8 +46,8 @@ impl Model {
         let constants = available(initializers, device, &mut unsupported)?;
         detach(&mut graph);
         let mut rehearsed = rehearse(&graph, constants.clone(), device, false)?;
-        if !unsupported.is_empty() || !rehearsed.found.is_empty() {
-            return Err(listed(unsupported, &rehearsed.found));
+        if !unsupported.is_empty() || !rehearsed.missing.is_empty() {
+            return Err(listed(unsupported, &rehearsed.missing));
         }
         for (info, entry) in graph.outputs.iter_mut().zip(&rehearsed.outputs) {
             info.dtype = entry.value.known_dtype().or(info.dtype);
@@ -86,6 +86,7 @@ pub(super) fn available(
     unsupported: &mut Vec<Unsupported>,
 ) -> Result<Constants> {
     let mut constants = HashMap::with_capacity(initializers.len());
+    let noted: HashSet<String> = unsupported.iter().map(|u| u.what.clone()).collect();
     // Each gives its part of the file back before the next one is copied.
     for (name, found) in initializers {
         let what = format!("initializer '{name}'");
@@ -93,7 +94,7 @@ pub(super) fn available(
             value: Value::Later,
             from: 0,
         };
-        if !unsupported.iter().any(|u| u.what == what) {
+        if !noted.contains(&what) {
             match constant(&name, &found, device) {
                 Ok(known) => entry = known,
                 Err(error) if is_unsupported(&error) => {

@@ -13,7 +13,7 @@ pub(super) type Constants = HashMap<String, Entry>;
 
 /// What a rehearsal found.
 pub(super) struct Rehearsed {
-    pub(super) found: Vec<Found>,
+    pub(super) missing: Missing,
     pub(super) structural: Sources,
     pub(super) eager: bool,
     pub(super) outputs: Vec<Entry>,
@@ -44,7 +44,7 @@ pub(super) fn rehearse(
         device,
         known,
         infos: &graph.infos,
-        found: Vec::new(),
+        missing: Missing::default(),
         structural: 0,
         eager: false,
         judged: judge.then(Judged::default),
@@ -57,14 +57,14 @@ pub(super) fn rehearse(
         Err(_) => return Err(Error::internal("a rehearsal stopped for want of values")),
     };
     let Rehearsal {
-        found,
+        missing,
         structural,
         eager,
         judged,
         ..
     } = rehearsal;
     Ok(Rehearsed {
-        found,
+        missing,
         structural,
         eager,
         outputs,
@@ -97,38 +97,62 @@ fn placeholder(info: &ValueInfo, device: Device) -> Option<Tensor> {
     Some(Tensor::placeholder(dtype, &shape, device))
 }
 
-/// An operator that is not supported: which, why, the first node, how many.
-pub(super) struct Found {
-    op: String,
-    why: String,
+/// An operator that is not supported: the first node, how many.
+struct Found {
     first: String,
     count: usize,
 }
 
-fn note(found: &mut Vec<Found>, node: &Node, why: String) {
-    let op = node.operator();
-    if let Some(known) = found.iter_mut().find(|f| f.op == op && f.why == why) {
-        known.count += 1;
-        return;
-    }
-    found.push(Found {
-        op,
-        why,
-        first: node.label(),
-        count: 1,
-    });
+/// By operator and why, in the order of the file.
+#[derive(Default)]
+pub(super) struct Missing {
+    found: HashMap<(String, String), Found>,
+    order: Vec<(String, String)>,
 }
 
+impl Missing {
+    fn note(&mut self, node: &Node, why: String) {
+        let key = (node.operator(), why);
+        if let Some(known) = self.found.get_mut(&key) {
+            known.count += 1;
+            return;
+        }
+        self.order.push(key.clone());
+        let first = node.label();
+        self.found.insert(key, Found { first, count: 1 });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let known = |key: &(String, String)| Some((key.clone(), self.found.get(key)?));
+        self.order
+            .iter()
+            .filter_map(known)
+            .map(|((op, why), f)| match f.count {
+                1 => format!("{op}: {why} (node {})", f.first),
+                n => format!("{op}: {why} ({n} nodes, the first is {})", f.first),
+            })
+    }
+}
+
+/// Lines of a message that are worth reading.
+const MOST_LINES: usize = 200;
+
 /// One error of all that is missing.
-pub(super) fn listed(unsupported: Vec<Unsupported>, found: &[Found]) -> Error {
+pub(super) fn listed(unsupported: Vec<Unsupported>, missing: &Missing) -> Error {
+    let all = unsupported.len() + missing.order.len();
     let mut lines: Vec<String> = unsupported
         .into_iter()
         .map(|u| format!("{}: {}", u.what, u.why))
+        .chain(missing.lines())
+        .take(MOST_LINES)
         .collect();
-    lines.extend(found.iter().map(|f| match f.count {
-        1 => format!("{}: {} (node {})", f.op, f.why, f.first),
-        n => format!("{}: {} ({n} nodes, the first is {})", f.op, f.why, f.first),
-    }));
+    if all > lines.len() {
+        lines.push(format!("and {} more", all - lines.len()));
+    }
     Error::unsupported(format!(
         "the model needs what is not available here:\n  {}",
         lines.join("\n  ")
@@ -147,7 +171,7 @@ struct Rehearsal<'g> {
     /// All sizes are the file's own: an error is the file's fault.
     known: bool,
     infos: &'g HashMap<String, ValueInfo>,
-    found: Vec<Found>,
+    missing: Missing,
     structural: Sources,
     eager: bool,
     judged: Option<Judged>,
@@ -164,7 +188,7 @@ impl Rehearsal<'_> {
 
     fn missing(&mut self, node: &Node, why: String) {
         self.judge(node, Verdict::Missing, &why);
-        note(&mut self.found, node, why);
+        self.missing.note(node, why);
     }
 
     /// Nodes of branches and bodies that were not traced: known by name only.
@@ -261,7 +285,7 @@ impl Watch for Rehearsal<'_> {
                 self.untraced(node);
                 return Ok(self.declared(node));
             }
-            Stop::Error(error) if self.known && self.found.is_empty() => {
+            Stop::Error(error) if self.known && self.missing.is_empty() => {
                 if self.judged.is_none() {
                     return Err(Stop::Error(error.within(&format!("node {}", node.label()))));
                 }

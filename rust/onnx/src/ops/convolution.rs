@@ -35,6 +35,10 @@ pub(super) fn spatial(call: &Call<'_, '_>, x: &Value) -> Traced<usize> {
     }
 }
 
+/// Sizes, strides, steps and borders that are taken seriously; what follows
+/// from two of them fits 64 bits.
+const MOST: i64 = 1 << 31;
+
 /// `count` numbers of at least `least`.
 pub(super) fn numbers(
     call: &Call<'_, '_>,
@@ -43,10 +47,15 @@ pub(super) fn numbers(
     least: i64,
 ) -> Traced<Option<Vec<i64>>> {
     match call.ints(name)? {
-        Some(values) if values.len() != count || values.iter().any(|v| *v < least) => {
+        Some(values)
+            if values.len() != count
+                || values
+                    .iter()
+                    .any(|v| *v < least || v.unsigned_abs() > MOST as u64) =>
+        {
             let wanted = match least {
-                i64::MIN => format!("{count} numbers"),
-                _ => format!("{count} numbers >= {least}"),
+                i64::MIN => format!("{count} numbers of at most {MOST}"),
+                _ => format!("{count} numbers from {least} to {MOST}"),
             };
             call.wrong(format!("attribute '{name}' is {values:?}, wanted {wanted}"))
         }
@@ -70,6 +79,7 @@ impl Window {
                     "attribute 'kernel_shape' is {given:?}, the weight's own {own:?}"
                 ));
             }
+            (Some(own), _) if own.contains(&0) => return call.wrong("the weight has no taps"),
             (Some(kernel), _) | (None, Some(kernel)) => kernel,
             (None, None) => {
                 return call.wrong("attribute 'kernel_shape' is required and is missing");

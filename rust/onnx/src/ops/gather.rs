@@ -122,11 +122,8 @@ fn gather_nd(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     if batch > 0 {
         let mut lined = outer.to_vec();
         lined.resize(index_shape.len() - 1, 1);
-        let starts = Host::ints(
-            &lined,
-            (0..batches as i64).map(|b| b * each as i64).collect(),
-        );
-        at = call.add(&at, &starts.into())?;
+        let starts = super::make::ints(call, DType::I64, &lined, |b| (b * each) as i64)?;
+        at = call.add(&at, &starts)?;
     }
     let mut flat = vec![batches * each];
     flat.extend(&shape[batch + k..]);

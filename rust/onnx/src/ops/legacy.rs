@@ -2,7 +2,6 @@
 //! a specification of their own.
 
 use super::Handler;
-use crate::host::{Data, Host};
 use crate::trace::{Call, Traced, Value};
 
 pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
@@ -19,12 +18,9 @@ fn image_scaler(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
     let bias = call.floats("bias")?.unwrap_or_default();
     let scaled = call.with_number("mul", &x, call.float_or("scale", 1.0)?)?;
-    let bias = Host {
-        dtype: call.dtype(&x)?,
-        shape: vec![bias.len(), 1, 1],
-        data: Data::Float(bias),
-    };
-    Ok(vec![call.add(&scaled, &bias.into())?])
+    let shape = [bias.len(), 1, 1];
+    let bias = super::make::numbers(call, call.dtype(&x)?, &shape, |i| bias[i])?;
+    Ok(vec![call.add(&scaled, &bias)?])
 }
 
 /// Without the border (left, top, right, bottom), or `scale` (height, width)
@@ -42,7 +38,10 @@ fn crop(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
                 "attribute 'scale' is {other:?}, wanted height and width"
             ));
         }
-        None => (height as i64 - bottom, width as i64 - right),
+        None => (
+            (height as i64).saturating_sub(bottom),
+            (width as i64).saturating_sub(right),
+        ),
     };
     if left < 0 || top < 0 || end_y < top || end_x < left {
         return call.wrong(format!(

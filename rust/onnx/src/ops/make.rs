@@ -1,7 +1,7 @@
 //! Tensors made from nothing but attributes and shapes.
 
 use super::Handler;
-use crate::host::{Data, Host, MAX_ELEMENTS};
+use crate::host::{self, Data, Host};
 use crate::ir::Attribute;
 use crate::trace::{Call, Traced, Value, upload};
 use lamina_core::DType;
@@ -120,38 +120,63 @@ fn range(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         return call.wrong(format!("range from {a} to {b} by {d} has no end"));
     }
     let n = count as usize;
-    let data = match (start.as_ints(), delta.as_ints()) {
-        (Some([a]), Some([d])) => Data::Int(
-            (0..n as i64)
-                .map(|i| a.wrapping_add(i.wrapping_mul(*d)))
-                .collect(),
-        ),
-        _ => Data::Float((0..n).map(|i| a + i as f64 * d).collect()),
+    let made = match (start.as_ints(), delta.as_ints()) {
+        (Some([a]), Some([d])) => ints(call, dtype, &[n], |i| {
+            a.wrapping_add((i as i64).wrapping_mul(*d))
+        }),
+        _ => numbers(call, dtype, &[n], |i| a + i as f64 * d),
     };
-    made(
-        call,
-        &Host {
-            dtype,
-            shape: vec![n],
-            data,
-        },
-    )
+    Ok(vec![made?])
 }
 
-/// A host tensor of any size as a value.
-pub(super) fn made(call: &Call<'_, '_>, host: &Host) -> Traced<Vec<Value>> {
-    if host.len() <= MAX_ELEMENTS {
-        return Ok(vec![host.clone().into()]);
+/// Whether the budget has room for `shape` as numbers and, beside them, as the
+/// tensor's bytes.
+pub(super) fn room(shape: &[usize]) -> Traced<usize> {
+    let len = crate::sizes::checked_len(shape)?;
+    lamina_core::memory::check_budget(len.saturating_mul(16))?;
+    Ok(len)
+}
+
+/// A tensor of any size: at place `i` (row-major) stands `value(i)`.
+pub(super) fn ints(
+    call: &Call<'_, '_>,
+    dtype: DType,
+    shape: &[usize],
+    value: impl Fn(usize) -> i64,
+) -> Traced<Value> {
+    let data = Data::Int((0..room(shape)?).map(value).collect());
+    of(call, dtype, shape, data)
+}
+
+/// As [`ints`], with numbers that are brought to the dtype.
+pub(super) fn numbers(
+    call: &Call<'_, '_>,
+    dtype: DType,
+    shape: &[usize],
+    value: impl Fn(usize) -> f64,
+) -> Traced<Value> {
+    if dtype.is_stored() {
+        return call.unsupported(format!("numbers of {dtype}"));
     }
-    Ok(vec![
-        upload(
-            host.dtype,
-            &host.shape,
-            &host.to_bytes(),
-            call.tracer.device,
-        )?
-        .into(),
-    ])
+    let all = (0..room(shape)?).map(value);
+    let data = if dtype.is_float() {
+        Data::Float(all.map(|x| host::rounded(dtype, x)).collect())
+    } else {
+        Data::Int(all.map(|x| host::from_float(dtype, x)).collect())
+    };
+    of(call, dtype, shape, data)
+}
+
+fn of(call: &Call<'_, '_>, dtype: DType, shape: &[usize], data: Data) -> Traced<Value> {
+    let host = Host {
+        dtype,
+        shape: shape.to_vec(),
+        data,
+    };
+    if host::fits(shape) {
+        return Ok(host.into());
+    }
+    Ok(upload(dtype, shape, &host.to_bytes(), call.tracer.device)?.into())
 }
 
 fn eye_like(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -162,22 +187,9 @@ fn eye_like(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         None => call.dtype(&like)?,
     };
     let k = call.int_or("k", 0)?;
-    let on: Vec<bool> = (0..rows * cols)
-        .map(|i| (i % cols.max(1)) as i64 == (i / cols.max(1)) as i64 + k)
-        .collect();
-    let data = if dtype.is_float() {
-        Data::Float(on.iter().map(|&b| f64::from(u8::from(b))).collect())
-    } else {
-        Data::Int(on.iter().map(|&b| i64::from(b)).collect())
-    };
-    made(
-        call,
-        &Host {
-            dtype,
-            shape: vec![rows, cols],
-            data,
-        },
-    )
+    let on = |i: usize| (i % cols) as i64 == ((i / cols) as i64).saturating_add(k);
+    let made = numbers(call, dtype, &[rows, cols], |i| f64::from(u8::from(on(i))));
+    Ok(vec![made?])
 }
 
 /// a - b cos t + c cos 2t, t once around the circle; its last point is the first again, or else
@@ -197,15 +209,7 @@ fn window(call: &mut Call<'_, '_>, [a, b, c]: [f64; 3]) -> Traced<Vec<Value>> {
         let t = std::f64::consts::TAU * i as f64 / around as f64;
         a - b * t.cos() + c * (2.0 * t).cos()
     };
-    let host = Host {
-        dtype: DType::F64,
-        shape: vec![n],
-        data: Data::Float((0..n).map(value).collect()),
-    };
-    match crate::host::cast(&host, dtype) {
-        Some(host) => made(call, &host),
-        None => call.unsupported(format!("a window of {dtype}")),
-    }
+    Ok(vec![numbers(call, dtype, &[n], value)?])
 }
 
 fn shape(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {

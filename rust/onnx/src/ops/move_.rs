@@ -1,8 +1,8 @@
 //! Joining, cutting and padding.
 
 use super::Handler;
-use crate::host::{Data, Host, MAX_ELEMENTS};
-use crate::trace::{Call, Traced, Value, upload};
+use super::make::ints;
+use crate::trace::{Call, Traced, Value};
 use lamina_core::{Attrs, DType};
 
 pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
@@ -60,11 +60,12 @@ pub(super) fn given_sizes(call: &Call<'_, '_>, sizes: &[i64], n: usize) -> Trace
 
 /// Equal parts; the last ones are smaller where the axis does not divide.
 fn even_sizes(call: &Call<'_, '_>, n: usize) -> Traced<Vec<usize>> {
-    let parts = call
-        .int("num_outputs")?
-        .map_or(call.outputs(), |p| p.max(0) as usize);
-    if parts == 0 || parts > n.max(call.outputs()) {
-        return call.wrong(format!("an axis of {n} in {parts} parts"));
+    let parts = call.outputs();
+    let asked = call.int_or("num_outputs", parts as i64)?;
+    if parts == 0 || asked != parts as i64 {
+        return call.wrong(format!(
+            "an axis of {n} in {asked} parts, and the node has {parts} outputs"
+        ));
     }
     let each = n.div_ceil(parts);
     Ok((0..parts)
@@ -96,6 +97,7 @@ fn slice(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
             "starts {starts:?}, ends {ends:?}, axes {axes:?} and steps {steps:?} do not go together"
         ));
     }
+    call.axes(&axes, rank)?;
     let axes = axes
         .iter()
         .map(|&a| call.axis(a, rank))
@@ -164,12 +166,21 @@ fn padded(
     let shape = call.shape(x)?;
     let mut x = x.clone();
     for (axis, &n) in shape.iter().enumerate() {
-        let (a, b) = (
-            (-before[axis]).max(0) as usize,
-            (-after[axis]).max(0) as usize,
-        );
+        let cut = |pad: i64| {
+            if pad < 0 {
+                pad.unsigned_abs() as usize
+            } else {
+                0
+            }
+        };
+        let (a, b) = (cut(before[axis]), cut(after[axis]));
+        if a.saturating_add(b) > n {
+            return call.wrong(format!(
+                "pads of -{a} and -{b} cut off more than the {n} elements of axis {axis}"
+            ));
+        }
         if a + b > 0 {
-            x = call.narrow(&x, axis, a.min(n), n.saturating_sub(b).max(a.min(n)))?;
+            x = call.narrow(&x, axis, a, n - b)?;
         }
     }
     let positive = |pads: &[i64]| pads.iter().map(|&p| p.max(0)).collect::<Vec<i64>>();
@@ -211,25 +222,27 @@ fn by_index(
     for (axis, &n) in shape
         .iter()
         .enumerate()
-        .filter(|&(i, _)| before[i] + after[i] > 0)
+        .filter(|&(i, _)| before[i] > 0 || after[i] > 0)
     {
         if n == 0 {
             return call.wrong(format!(
                 "axis {axis} is empty: there is nothing to pad it with"
             ));
         }
+        let whole = n
+            .saturating_add(before[axis] as usize)
+            .saturating_add(after[axis] as usize);
         let n = n as i64;
-        let indices: Vec<i64> = (-before[axis]..n + after[axis])
-            .map(|i| {
-                if mode == "wrap" {
-                    return i.rem_euclid(n);
-                }
-                let period = (2 * (n - 1)).max(1);
-                let j = i.rem_euclid(period);
-                j.min(period - j).min(n - 1)
-            })
-            .collect();
-        x = call.take(&x, &Host::ints(&[indices.len()], indices).into(), axis)?;
+        let indices = ints(call, DType::I64, &[whole], |i| {
+            let i = i as i64 - before[axis];
+            if mode == "wrap" {
+                return i.rem_euclid(n);
+            }
+            let period = (2 * (n - 1)).max(1);
+            let j = i.rem_euclid(period);
+            j.min(period - j).min(n - 1)
+        })?;
+        x = call.take(&x, &indices, axis)?;
     }
     Ok(x)
 }
@@ -250,6 +263,7 @@ fn center_crop_pad(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     }
     let (mut before, mut after) = (vec![0; shape.len()], vec![0; shape.len()]);
     for (&axis, &size) in axes.iter().zip(&wanted) {
+        let size = super::make::sizes(call, &[size])?[0] as i64;
         let more = size - shape[axis] as i64;
         // Cutting starts at the rounded-down middle, so does padding.
         let start = if more < 0 { -((-more) / 2) } else { more / 2 };
@@ -267,26 +281,10 @@ fn triangle(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let [.., rows, cols] = shape[..] else {
         return call.wrong(format!("{shape:?} has no last two axes"));
     };
-    let kept = (0..rows * cols).map(|i| {
+    let mask = ints(call, DType::Bool, &[rows, cols], |i| {
         let distance = (i % cols) as i64 - (i / cols) as i64;
         i64::from(if upper { distance >= k } else { distance <= k })
-    });
-    let host = Host {
-        dtype: DType::Bool,
-        shape: vec![rows, cols],
-        data: Data::Int(kept.collect()),
-    };
-    let mask: Value = if host.len() <= MAX_ELEMENTS {
-        host.into()
-    } else {
-        upload(
-            host.dtype,
-            &host.shape,
-            &host.to_bytes(),
-            call.tracer.device,
-        )?
-        .into()
-    };
+    })?;
     let zero = call.full(call.dtype(&x)?, &[], 0.0)?;
     Ok(vec![call.select(&mask, &x, &zero)?])
 }

@@ -2,6 +2,7 @@
 //! a product with that axis's weights.
 
 use super::Handler;
+use super::make::ints;
 use crate::host::Host;
 use crate::trace::{Call, Traced, Value, upload};
 use lamina_core::{Attrs, DType};
@@ -117,16 +118,20 @@ impl Rule {
         }
     }
 
+    /// Shrinking with antialias widens the kernel by the same factor.
+    fn stretch(&self, axis: &Axis) -> f64 {
+        if self.antialias {
+            axis.scale.min(1.0)
+        } else {
+            1.0
+        }
+    }
+
     /// What each input place gives to output place `i`.
     pub(super) fn weights(&self, i: usize, axis: &Axis) -> Vec<f64> {
         let at = self.place(i, axis);
         let last = axis.old as i64 - 1;
-        // Shrinking with antialias widens the kernel by the same factor.
-        let stretch = if self.antialias {
-            axis.scale.min(1.0)
-        } else {
-            1.0
-        };
+        let stretch = self.stretch(axis);
         let reach = if self.mode == "linear" { 1.0 } else { 2.0 } / stretch;
         let (from, to) = ((at - reach).floor() as i64, (at + reach).ceil() as i64);
         let mut weights = vec![0.0; axis.old];
@@ -340,20 +345,12 @@ fn picture(
 
 fn one_axis(call: &Call<'_, '_>, x: &Value, at: usize, axis: &Axis, rule: &Rule) -> Traced<Value> {
     if rule.mode == "nearest" {
-        let indices: Vec<i64> = (0..axis.new)
-            .map(|i| rule.nearest_index(rule.place(i, axis), axis))
-            .collect();
-        let indices = Host::ints(&[indices.len()], indices);
-        let indices: Value = upload(
-            DType::I64,
-            &indices.shape,
-            &indices.to_bytes(),
-            call.tracer.device,
-        )?
-        .into();
+        let nearest = |i: usize| rule.nearest_index(rule.place(i, axis), axis);
+        let indices = ints(call, DType::I64, &[axis.new], nearest)?;
         return call.take(x, &indices, at);
     }
-    if axis.old.saturating_mul(axis.new) > 1 << 24 {
+    let taps = axis.new as f64 * 4.0 / rule.stretch(axis);
+    if axis.old.saturating_mul(axis.new) > 1 << 24 || taps > f64::from(1 << 26) {
         return call.unsupported(format!(
             "resizing an axis of {} to {} in this mode",
             axis.old, axis.new
@@ -401,18 +398,12 @@ fn extrapolated(
     axis: &Axis,
     rule: &Rule,
 ) -> Traced<Value> {
-    let outside: Vec<i64> = (0..axis.new)
-        .map(|i| i64::from(rule.outside(rule.place(i, axis), axis)))
-        .collect();
-    if !outside.contains(&1) {
+    let outside = |i: usize| rule.outside(rule.place(i, axis), axis);
+    if !(0..axis.new).any(outside) {
         return Ok(y.clone());
     }
     let mut shape = vec![1; call.rank(y)?];
     shape[at] = axis.new;
-    let mask = Host {
-        dtype: DType::Bool,
-        shape,
-        data: crate::host::Data::Int(outside),
-    };
-    call.select(&mask.into(), &call.number(y, rule.extrapolation)?, y)
+    let mask = ints(call, DType::Bool, &shape, |i| i64::from(outside(i)))?;
+    call.select(&mask, &call.number(y, rule.extrapolation)?, y)
 }

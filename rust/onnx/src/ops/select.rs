@@ -1,7 +1,6 @@
 //! Order and choice: top k, one-hot, non-maximum suppression.
 
 use super::Handler;
-use crate::host::Host;
 use crate::trace::{Call, Stop, Traced, Value, upload};
 use lamina_core::{Attrs, DType};
 
@@ -16,11 +15,7 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
 pub(super) fn places(call: &Call<'_, '_>, n: usize, rank: usize, axis: usize) -> Traced<Value> {
     let mut shape = vec![1; rank];
     shape[axis] = n;
-    let host = Host::ints(&shape, (0..n as i64).collect());
-    if n <= crate::host::MAX_ELEMENTS {
-        return Ok(host.into());
-    }
-    Ok(upload(DType::I64, &shape, &host.to_bytes(), call.tracer.device)?.into())
+    super::make::ints(call, DType::I64, &shape, |i| i as i64)
 }
 
 fn top_k(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -97,7 +92,12 @@ fn non_max_suppression(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         attrs = attrs.with("score_threshold", above);
     }
     let mut rows = Vec::new();
-    for batch in 0..batches {
+    // Without boxes there may be any number of pictures.
+    for batch in 0..if count == 0 || classes == 0 {
+        0
+    } else {
+        batches
+    } {
         let own = call.reshape(&call.narrow(&boxes, 0, batch, batch + 1)?, &[count, 4])?;
         for class in 0..classes {
             let score = call.narrow(

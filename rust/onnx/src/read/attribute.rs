@@ -68,11 +68,12 @@ pub(super) fn read(
                 Err(why) => Attribute::Other(format!("a sparse tensor of {why}")),
             }
         }
-        AttributeType::Graph => Attribute::Graph(Arc::new(graph::read(
-            context,
-            proto.g.ok_or_else(missing)?,
-            outer,
-        )?)),
+        AttributeType::Graph => {
+            context.enter()?;
+            let inner = graph::read(context, proto.g.ok_or_else(missing)?, outer)?;
+            context.depth -= 1;
+            Attribute::Graph(Arc::new(inner))
+        }
         other => Attribute::Other(other.as_str_name().to_lowercase()),
     })
 }

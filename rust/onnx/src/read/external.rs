@@ -1,10 +1,10 @@
 //! Tensor data outside the model file: only from beside it, never from
 //! wherever a file of somebody else points.
 
-use super::{Context, file};
+use super::Context;
 use crate::proto::StringStringEntryProto;
 use bytes::Bytes;
-use lamina_core::{Error, Result};
+use lamina_core::{Error, Result, files};
 use std::path::{Component, Path, PathBuf};
 
 fn number(entries: &[StringStringEntryProto], key: &str) -> Result<Option<u64>> {
@@ -53,7 +53,7 @@ fn inside(folder: &Path, location: &str) -> Result<PathBuf> {
 
 /// The bytes that `entries` point to, `expected` of them.
 pub(super) fn load(
-    context: &Context,
+    context: &mut Context,
     entries: &[StringStringEntryProto],
     expected: usize,
 ) -> Result<Bytes> {
@@ -77,6 +77,8 @@ pub(super) fn load(
         )));
     }
     let path = inside(folder, location)?;
-    file::read_range(&path, offset, Some(expected as u64))
+    context.take(expected)?;
+    files::read_range(&path, offset, expected as u64)
+        .map(Bytes::from)
         .map_err(|e| e.within(&format!("external data: '{location}'")))
 }

@@ -3,6 +3,7 @@
 use super::{Context, opsets, plain_domain};
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
 use lamina_core::{Error, Result};
+use prost::Message;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -108,6 +109,10 @@ fn expand_node(
     };
     for inner in &function.proto.node {
         context.count_node()?;
+        // Each call has a copy of its own, under longer names.
+        let names = inner.input.len() + inner.output.len() + 1;
+        // Names are looked up, too: several tables hold them.
+        context.take(4 * (inner.encoded_len() + names * call.prefix.len()))?;
         expand_node(context, call.rename(inner)?, &inside, out)?;
     }
     // An output that is an input passed through needs a node of its own.

@@ -4,20 +4,20 @@
 
 mod attribute;
 mod external;
-mod file;
 mod function;
 mod graph;
 mod order;
 mod tensor;
+mod weigh;
 
 pub(crate) use tensor::dtype;
 
 use crate::ir::{Details, Model, Unsupported};
 use crate::proto::ModelProto;
 use bytes::Bytes;
-use lamina_core::{Error, Result};
+use lamina_core::{Error, Result, files, memory};
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The newest version of each operator set that is known here.
@@ -44,9 +44,9 @@ pub fn read_outline(path: &Path) -> Result<Model> {
 
 fn read(path: &Path, weights: bool) -> Result<Model> {
     let name = path.display().to_string();
-    let bytes = file::read_whole(path).map_err(|e| e.within(&name))?;
+    let bytes = files::read(path).map_err(|e| e.within(&name))?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    parse(bytes, Some(folder), weights).map_err(|e| e.within(&name))
+    parse(bytes.into(), Some(folder), weights).map_err(|e| e.within(&name))
 }
 
 /// Checks a model that is already in memory; it cannot have external data.
@@ -61,17 +61,29 @@ pub(crate) struct Context {
     /// Whether weights are read from there.
     weights: bool,
     unsupported: Vec<Unsupported>,
+    known_unsupported: HashSet<(String, String)>,
     opsets: BTreeMap<String, i64>,
     functions: function::Functions,
     /// The function whose nodes are being read.
     within: function::Within,
     /// Nodes read so far, those of expanded functions included.
     nodes: usize,
+    /// Graphs around the one that is read.
+    depth: usize,
+    /// Bytes that what was read takes: the file's are ours until it is loaded.
+    taken: usize,
 }
+
+/// What protocol buffers themselves allow a message.
+const MAX_MESSAGE: usize = 1 << 31;
+
+/// Graphs in graphs go no deeper: functions that call themselves out of a
+/// branch would never end.
+const MAX_DEPTH: usize = 64;
 
 /// More nodes than any model has: functions that call functions twice grow
 /// exponentially.
-const MAX_NODES: usize = 1 << 20;
+const MAX_NODES: usize = 1 << 19;
 
 impl Context {
     fn count_node(&mut self) -> Result<()> {
@@ -85,10 +97,26 @@ impl Context {
     }
 
     fn unsupported(&mut self, what: String, why: String) {
-        let item = Unsupported { what, why };
-        if !self.unsupported.contains(&item) {
-            self.unsupported.push(item);
+        if self.known_unsupported.insert((what.clone(), why.clone())) {
+            self.unsupported.push(Unsupported { what, why });
         }
+    }
+
+    /// Room for `bytes` more, before they are taken.
+    fn take(&mut self, bytes: usize) -> Result<()> {
+        self.taken = self.taken.saturating_add(bytes);
+        memory::check_budget(self.taken)
+    }
+
+    /// Into a graph inside the one that is read.
+    fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::model(format!(
+                "graphs nest deeper than {MAX_DEPTH}, or a function calls itself"
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -96,6 +124,14 @@ fn parse(bytes: Bytes, folder: Option<PathBuf>, weights: bool) -> Result<Model> 
     if bytes.is_empty() {
         return Err(Error::model("the file is empty, wanted an ONNX model"));
     }
+    if bytes.len() >= MAX_MESSAGE {
+        return Err(Error::model(format!(
+            "{} bytes, but an ONNX file is at most {MAX_MESSAGE}: larger weights belong into external data",
+            bytes.len()
+        )));
+    }
+    let taken = bytes.len().saturating_add(weigh::model(&bytes)?);
+    memory::check_budget(taken)?;
     let proto = ModelProto::decode(bytes).map_err(|e| {
         Error::model(format!(
             "not a whole ONNX model (cut short, or another format): {e}"
@@ -112,10 +148,13 @@ fn parse(bytes: Bytes, folder: Option<PathBuf>, weights: bool) -> Result<Model> 
         folder,
         weights,
         unsupported: Vec::new(),
+        known_unsupported: HashSet::new(),
         opsets: opsets.clone(),
         functions: function::Functions::new(proto.functions)?,
         within: function::Within::default(),
         nodes: 0,
+        depth: 0,
+        taken,
     };
     if ir_version > NEWEST_IR {
         context.unsupported(

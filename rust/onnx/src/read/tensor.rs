@@ -144,12 +144,12 @@ fn packed_len(len: usize, dtype: DType) -> usize {
 }
 
 /// A byte for each number; the first lies in the lowest bits.
-fn unpacked(bytes: Bytes, len: usize, dtype: DType) -> Result<Bytes> {
+fn unpacked(context: &mut Context, bytes: Bytes, len: usize, dtype: DType) -> Result<Bytes> {
     let per = per_byte(dtype);
     if per == 1 {
         return Ok(bytes);
     }
-    lamina_core::memory::check_budget(len)?;
+    context.take(len)?;
     let (bits, mask) = (8 / per, (1u16 << (8 / per)) - 1);
     let all = bytes
         .iter()
@@ -166,7 +166,7 @@ fn typed_is_empty(proto: &TensorProto) -> bool {
 }
 
 /// The constant, or (inner error) the element type that is not available.
-pub(super) fn read(context: &Context, proto: &TensorProto) -> Result<Available<Constant>> {
+pub(super) fn read(context: &mut Context, proto: &TensorProto) -> Result<Available<Constant>> {
     let (len, shape) = checked_shape(&proto.dims)?;
     let dtype = match dtype(proto.data_type()) {
         Ok(dtype) => dtype,
@@ -198,10 +198,10 @@ pub(super) fn read(context: &Context, proto: &TensorProto) -> Result<Available<C
         }
         raw.clone()
     } else {
-        lamina_core::memory::check_budget(expected)?;
+        context.take(expected)?;
         typed_data(proto, dtype, len)?
     };
-    let bytes = unpacked(bytes, len, dtype)?;
+    let bytes = unpacked(context, bytes, len, dtype)?;
     // Kernels rely on 0 and 1.
     let odd = dtype == DType::Bool && bytes.iter().any(|&b| b > 1);
     let bytes = if odd {
@@ -222,7 +222,7 @@ pub(super) fn read(context: &Context, proto: &TensorProto) -> Result<Available<C
 
 /// A sparse tensor, written out.
 pub(super) fn read_sparse(
-    context: &Context,
+    context: &mut Context,
     proto: &SparseTensorProto,
 ) -> Result<Available<Constant>> {
     let (Some(values), Some(indices)) = (&proto.values, &proto.indices) else {
@@ -246,7 +246,7 @@ pub(super) fn read_sparse(
         )));
     }
     let size = values.dtype.size();
-    lamina_core::memory::check_budget(len * size)?;
+    context.take(len * size)?;
     let mut bytes = vec![0; len * size];
     let numbers: Vec<i64> = indices
         .bytes

@@ -2,7 +2,7 @@
 //! operands are small constants, and records otherwise.
 
 use super::{Call, Stop, Traced, Value};
-use crate::host::{self, Host, MAX_ELEMENTS};
+use crate::host::{self, Host};
 use lamina_core::{Attrs, DType, Device, Error, Tensor, record};
 
 impl Call<'_, '_> {
@@ -50,8 +50,7 @@ impl Call<'_, '_> {
     }
 
     pub(crate) fn full(&self, dtype: DType, shape: &[usize], number: f64) -> Traced<Value> {
-        let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-        if len.is_some_and(|n| n <= MAX_ELEMENTS) && dtype != DType::U64 && !dtype.is_stored() {
+        if host::fits(shape) && dtype != DType::U64 && !dtype.is_stored() {
             return Ok(Host::full(dtype, shape, number).into());
         }
         Ok(Tensor::full(shape, number, dtype, self.tracer.device)?.into())

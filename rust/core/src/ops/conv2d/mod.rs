@@ -68,7 +68,7 @@ impl Conv2d {
             out_c,
             kernel_h,
             kernel_w,
-            stride: self.stride,
+            stride: window.steps([in_h, in_w]),
             dilation: self.dilation,
             pads: window.pads([in_h, in_w]),
             groups,
@@ -77,7 +77,7 @@ impl Conv2d {
 
     fn gpu_form(&self, sizes: &Conv2dShape) -> lamina_gpu::kernels::Conv2d {
         lamina_gpu::kernels::Conv2d {
-            stride: self.stride,
+            stride: sizes.stride,
             dilation: self.dilation,
             pads: sizes.pads,
             groups: self.groups,

@@ -35,7 +35,7 @@ impl Sizes {
                 out_h,
                 out_w,
                 kernel: window.kernel,
-                stride: window.stride,
+                stride: window.steps([in_h, in_w]),
                 dilation: window.dilation,
                 pads: window.pads([in_h, in_w]),
             },

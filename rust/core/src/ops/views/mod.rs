@@ -309,6 +309,11 @@ impl Slice {
         let mut cuts = Vec::with_capacity(count);
         for i in 0..count {
             let axis = resolve_axis("slice", axes[i], input.len())?;
+            if cuts.iter().any(|cut: &Cut| cut.axis == axis) {
+                return Err(Error::argument(format!(
+                    "slice: axis {axis} is given twice"
+                )));
+            }
             let (n, step) = (input[axis] as i64, steps[i]);
             if step == 0 {
                 return Err(Error::argument("slice: a step is 0; it must move"));

@@ -185,6 +185,11 @@ fn operands<'a>(
 
 impl Step {
     fn run(&self, inputs: &[CpuOperand<'_>], outputs: &[CpuOperand<'_>]) -> Result<()> {
+        // Kernels go through axes that are not the last ones: of a result
+        // without elements they may be of any length.
+        if !outputs.is_empty() && outputs.iter().all(|o| o.layout.is_empty()) {
+            return Ok(());
+        }
         match &self.kernel {
             Kernel::Op(op) => {
                 let own = self.tail.as_ref().map_or(inputs.len(), |(_, first)| *first);

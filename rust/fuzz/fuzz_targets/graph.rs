@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: lamina_fuzz::setup(), |data: &[u8]| lamina_fuzz::graph(data));
