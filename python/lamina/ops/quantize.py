@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lamina._lamina import Cell, DType, Tensor, tensor
 from lamina.ops._record import TensorLike, many, one
-from lamina.ops._window import Padding, Pair, padding_of, pair
+from lamina.ops._window import Padding, Size, each, padding_of
 
 
 def quantize_linear(
@@ -166,9 +166,9 @@ def conv2d_integer(
     weight: TensorLike,
     x_zero_point: TensorLike | None = None,
     weight_zero_point: TensorLike | None = None,
-    stride: Pair = 1,
+    stride: Size = 1,
     padding: Padding = 0,
-    dilation: Pair = 1,
+    dilation: Size = 1,
     groups: int = 1,
 ) -> Tensor:
     """`conv2d` of x - x_zero_point with weight - weight_zero_point, summed in int32 exactly.
@@ -203,9 +203,9 @@ def conv2d_integer(
         x,
         weight,
         *_zero_points(x, weight, x_zero_point, weight_zero_point),
-        stride=pair(stride),
+        stride=each(stride, 2),
         padding=padding_of(padding),
-        dilation=pair(dilation),
+        dilation=each(dilation, 2),
         groups=groups,
     )
 
@@ -262,9 +262,9 @@ def qlinear_conv2d(
     y_scale: TensorLike,
     y_zero_point: TensorLike,
     bias: TensorLike | None = None,
-    stride: Pair = 1,
+    stride: Size = 1,
     padding: Padding = 0,
-    dilation: Pair = 1,
+    dilation: Size = 1,
     groups: int = 1,
 ) -> Tensor:
     """The convolution of quantised images, quantised.
@@ -306,8 +306,8 @@ def qlinear_conv2d(
         "qlinear_conv2d",
         *quantised,
         *rest,
-        stride=pair(stride),
+        stride=each(stride, 2),
         padding=padding_of(padding),
-        dilation=pair(dilation),
+        dilation=each(dilation, 2),
         groups=groups,
     )
