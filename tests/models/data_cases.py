@@ -13,29 +13,10 @@ from onnx import numpy_helper
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 KINDS = ("pytorch-converted", "pytorch-operator", "simple", "light")
 
-THREE = "1-d and 2-d exist"
 GRADIENT = "Gradient: no such operator here"
 
 # What is not supported on any device, and a piece of what lamina says.
 MISSING = {
-    **{
-        f"pytorch-converted/test_{name}": THREE
-        for name in (
-            "AvgPool3d",
-            "AvgPool3d_stride",
-            "AvgPool3d_stride1_pad0_gpu_input",
-            "Conv3d",
-            "Conv3d_dilated",
-            "Conv3d_dilated_strided",
-            "Conv3d_groups",
-            "Conv3d_no_bias",
-            "Conv3d_stride",
-            "Conv3d_stride_padding",
-            "MaxPool3d",
-            "MaxPool3d_stride",
-            "MaxPool3d_stride_padding",
-        )
-    },
     "simple/test_gradient_of_add": GRADIENT,
     "simple/test_gradient_of_add_and_mul": GRADIENT,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oracle.product import conv2d, matmul
+from oracle.product import conv, matmul
 
 # The least and the largest code.
 RANGES = {
@@ -77,4 +77,4 @@ def matmul_integer(a, b, a_zero=0, b_zero=0):
 
 def conv2d_integer(x, w, x_zero=0, w_zero=0, bias=None, **form):
     w_zero = np.asarray(w_zero).astype(np.int64).reshape(-1, 1, 1, 1)
-    return conv2d(x.astype(np.int64) - x_zero, w.astype(np.int64) - w_zero, bias, **form).astype(np.int64)
+    return conv(x.astype(np.int64) - x_zero, w.astype(np.int64) - w_zero, bias, **form).astype(np.int64)

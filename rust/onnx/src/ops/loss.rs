@@ -24,7 +24,8 @@ fn cross_entropy(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
 fn likelihood(call: &mut Call<'_, '_>, log_p: &Value) -> Traced<Value> {
     let target = call.input(1)?;
     let (shape, wanted) = (call.shape(log_p)?, call.shape(&target)?);
-    if shape.len() < 2 || shape[0] != wanted[0] || shape[2..] != wanted[1..] {
+    let one_less = shape.len() >= 2 && wanted.len() + 1 == shape.len();
+    if !one_less || shape[0] != wanted[0] || shape[2..] != wanted[1..] {
         return call.wrong(format!(
             "scores of shape {shape:?} with targets of shape {wanted:?}, wanted (batch, classes, *) and (batch, *)"
         ));

@@ -2,6 +2,7 @@
 //! floor(i size / n) to ceil((i + 1) size / n), as PyTorch has it.
 
 use super::{AvgPool, MaxPool, avg_pool, max_pool, widened};
+use crate::memory::check_budget;
 use crate::ops::composed::conv::check_images;
 use crate::ops::composed::make::numbers;
 use crate::ops::gather::take;
@@ -60,8 +61,24 @@ impl Adaptive {
             let out = out as usize;
             Ok(Target { size, out })
         };
-        sizes.iter().enumerate().map(target).collect()
+        let targets: Vec<Target> = sizes
+            .iter()
+            .enumerate()
+            .map(target)
+            .collect::<Result<_>>()?;
+        check_budget(tables(&targets).saturating_mul(16)).map_err(|e| e.within(op))?;
+        Ok(targets)
     }
+}
+
+/// Numbers that tables of windows hold: of an axis with uneven ones a share for
+/// each element, and for all axes a place for each element of each window.
+fn tables(targets: &[Target]) -> usize {
+    let uneven = targets.iter().filter(|t| !t.is_even());
+    let shares = uneven.map(|t| t.out.saturating_mul(t.size)).max();
+    let drawn = |t: &Target| t.out.saturating_mul(t.size / t.out + 2);
+    let places = targets.iter().map(drawn).fold(1, usize::saturating_mul);
+    shares.unwrap_or(0).saturating_add(places)
 }
 
 /// The mean of each window.
