@@ -214,7 +214,7 @@ impl Plane {
 
 /// (batch, channels, length) as a picture of height 1.
 fn raised(call: &Call<'_, '_>, x: &Value) -> Traced<Value> {
-    let mut shape = call.shape(x)?.to_vec();
+    let mut shape = call.shape(x)?;
     shape.insert(2, 1);
     call.reshape(x, &shape)
 }
