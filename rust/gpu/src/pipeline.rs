@@ -48,6 +48,18 @@ impl Pipelines {
     }
 }
 
+/// What a text's variables take of workgroup memory; None where it does not
+/// parse, which the device will say.
+fn workgroup_bytes(wgsl: &str) -> Option<u64> {
+    let module = naga::front::wgsl::parse_str(wgsl).ok()?;
+    let variables = module.global_variables.iter().map(|(_, v)| v);
+    let shared = variables.filter(|v| v.space == naga::AddressSpace::WorkGroup);
+    let bytes = shared.map(|v| module.types[v.ty].inner.try_size(module.to_ctx()));
+    Some(bytes.fold(0, |sum: u64, n| {
+        sum.saturating_add(n.map_or(u64::MAX, u64::from))
+    }))
+}
+
 impl Gpu {
     /// The pipelines of `modules`, those that are new compiled side by side.
     pub(crate) fn pipelines(
@@ -107,6 +119,9 @@ impl Gpu {
 
     fn compile(&self, module: &Module, trusted: bool) -> Result<Pipeline> {
         count(&PIPELINES);
+        if !trusted {
+            self.check_workgroup_memory(module)?;
+        }
         self.scoped(&module.name, || self.create_pipeline(module, trusted))
             .map_err(|error| match error {
                 GpuError::Validation { what, message } => GpuError::Shader {
@@ -115,6 +130,20 @@ impl Gpu {
                 },
                 other => other,
             })
+    }
+
+    /// wgpu does not look at it, and drivers do as they like.
+    fn check_workgroup_memory(&self, module: &Module) -> Result<()> {
+        let most = u64::from(self.caps().max_workgroup_storage);
+        match workgroup_bytes(&module.wgsl) {
+            Some(bytes) if bytes > most => Err(GpuError::Shader {
+                module: module.name.clone(),
+                message: format!(
+                    "it uses {bytes} bytes of workgroup memory, the adapter has {most}"
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn create_pipeline(&self, module: &Module, trusted: bool) -> Pipeline {

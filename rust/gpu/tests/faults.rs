@@ -51,6 +51,7 @@ fn works(gpu: &Arc<Gpu>) -> Result<(), GpuError> {
     Ok(())
 }
 
+#[track_caller]
 fn failed<T>(result: Result<T, GpuError>) -> GpuError {
     match result {
         Ok(_) => panic!("it did not fail"),
