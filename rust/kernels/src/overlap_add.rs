@@ -68,6 +68,9 @@ fn rows<T: Float>(x: &[T], inner: usize, frames: &Frames, out: &mut [T]) {
 
 /// Rows of one element, tap by tap.
 fn numbers<T: Float>(x: &[T], frames: &Frames, out: &mut [T]) {
+    if frames.count == 0 {
+        return;
+    }
     for tap in 0..frames.size {
         let places = out[tap * frames.dilation..].iter_mut().step_by(frames.step);
         for (sum, x) in places.zip(x[tap..].iter().step_by(frames.size)) {
