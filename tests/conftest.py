@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,15 +28,21 @@ def _missing(why: str) -> None:
     pytest.skip(why)
 
 
+@pytest.fixture(scope="session")
+def adapter() -> dict[str, Any]:
+    """What lamina says of the first GPU adapter."""
+    gpus = [d for d in lamina.devices() if d["device"] != "cpu"]
+    if not gpus:
+        _missing("no GPU adapter: install libvulkan1 and mesa-vulkan-drivers for a software one")
+    return gpus[0]
+
+
 @pytest.fixture(params=["cpu", "gpu"])
 def device(request: pytest.FixtureRequest) -> str:
     """Each test runs on the CPU and on a GPU; a software adapter serves."""
     if request.param == "cpu":
         return "cpu"
-    gpus = [d["device"] for d in lamina.devices() if d["device"] != "cpu"]
-    if not gpus:
-        _missing("no GPU adapter: install libvulkan1 and mesa-vulkan-drivers for a software one")
-    return str(gpus[0])
+    return str(request.getfixturevalue("adapter")["device"])
 
 
 @pytest.fixture(scope="session")

@@ -189,13 +189,11 @@ def test_weights_of_bytes_have_no_folder():
 
 
 @pytest.fixture(scope="module")
-def program():
+def program(adapter):
     """A program of a small network."""
-    gpus = [d["device"] for d in lamina.devices() if d["device"] != "cpu"]
-    if not gpus:
-        pytest.skip("no GPU adapter")
-    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU()).to(str(gpus[0]))
-    return wgpu.program(net, ops.zeros((2, 4), device=str(gpus[0])))
+    gpu = adapter["device"]
+    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU()).to(gpu)
+    return wgpu.program(net, ops.zeros((2, 4), device=gpu))
 
 
 def test_programs_that_are_damaged(program, tmp_path):

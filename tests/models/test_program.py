@@ -11,15 +11,12 @@ from lamina.testing import assert_close
 
 
 @pytest.fixture(scope="module")
-def gpu():
+def gpu(adapter):
     """Lamina's adapter by name, and the same adapter opened by wgpu-py."""
     import wgpu
 
-    names = [d["device"] for d in lamina.devices() if d["device"] != "cpu"]
-    if not names:
-        pytest.skip("no GPU adapter: install libvulkan1 and mesa-vulkan-drivers for a software one")
-    adapter = wgpu.gpu.request_adapter_sync(power_preference="high-performance")
-    return names[0], adapter.request_device_sync()
+    same = wgpu.gpu.request_adapter_sync(power_preference="high-performance")
+    return adapter["device"], same.request_device_sync()
 
 
 def network():

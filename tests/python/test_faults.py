@@ -19,17 +19,6 @@ from lamina.interop import wgpu
 X = normal(8, 8).astype(np.float32)
 
 
-@pytest.fixture
-def gpu():
-    """The first GPU adapter."""
-    gpus = [d for d in lamina.devices() if d["device"] != "cpu"]
-    if not gpus:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI needs a GPU adapter")
-        pytest.skip("no GPU adapter")
-    return gpus[0]
-
-
 def python(code, **env):
     """What a process of its own prints; it must end well."""
     done = subprocess.run(
@@ -56,7 +45,7 @@ def works(device):
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_a_memory_limit(device, request):
     """It holds for each device, and after it was met there is room for what fits."""
-    name = request.getfixturevalue("gpu")["device"] if device == "gpu" else "cpu"
+    name = request.getfixturevalue("adapter")["device"] if device == "gpu" else "cpu"
     code = f"""
     import lamina
     from lamina import ops
@@ -80,11 +69,11 @@ def test_a_memory_limit(device, request):
     assert (typed, total, other) == ("typed", str(float(1 << 20)), "True")
 
 
-def test_a_buffer_that_the_adapter_cannot_bind(gpu):
+def test_a_buffer_that_the_adapter_cannot_bind(adapter):
     code = f"""
     import lamina
     from lamina import ops
-    device = {gpu["device"]!r}
+    device = {adapter["device"]!r}
     for elements in (1 << 33, 1 << 40, 1 << 50):
         try:
             lamina.eval(ops.full((elements,), 1.0, device=device) + 1.0)
@@ -98,14 +87,14 @@ def test_a_buffer_that_the_adapter_cannot_bind(gpu):
 # ---- a device
 
 
-def test_a_device_that_is_lost(gpu, tmp_path):
+def test_a_device_that_is_lost(adapter, tmp_path):
     """In a process of its own: other tests hold tensors on the device."""
     lamina.onnx.save(nn.Linear(4, 3), ops.zeros((2, 4)), tmp_path / "net.onnx")
     code = f"""
     import numpy as np
     import lamina
     from lamina import nn, ops, optim
-    device, path = {gpu["device"]!r}, {str(tmp_path / "net.onnx")!r}
+    device, path = {adapter["device"]!r}, {str(tmp_path / "net.onnx")!r}
     model, cpu = lamina.onnx.load(path, device=device), lamina.onnx.load(path, device="cpu")
     x = {{"x": np.ones((2, 4), np.float32)}}
     wanted = model.run(x)["y"]
@@ -144,13 +133,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_refused_pipeline(gpu, what):
+def test_a_refused_pipeline(adapter, what):
     name = f"faults.{what}"
     lamina._lamina.register_op(name, lambda x: x, lambda x: x, wgsl=REFUSED[what])
     with pytest.raises(lamina.LaminaError) as raised:
-        lamina._lamina.record(name, [lamina.tensor(X, device=gpu["device"])], {}).numpy()
+        lamina._lamina.record(name, [lamina.tensor(X, device=adapter["device"])], {}).numpy()
     assert not isinstance(raised.value, lamina.InternalError)
-    assert works(gpu["device"])
+    assert works(adapter["device"])
     assert works("cpu")
 
 
@@ -183,11 +172,11 @@ ENDINGS = {"model": ".onnx", "profile": ".json", "picture": ".png", "program": "
 
 
 @pytest.mark.parametrize("what", ENDINGS)
-def test_a_full_disk(what, tmp_path):
+def test_a_full_disk(what, tmp_path, request):
     """What was there stays, and no half file is left; a limit of a file's size stands for the disk's end."""
     save = saves(tmp_path).get(what)
     if save is None:
-        pytest.skip("no GPU adapter")
+        request.getfixturevalue("adapter")
     path = tmp_path / f"some{ENDINGS[what]}"
     path.write_bytes(b"what was there")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -207,10 +196,10 @@ def test_a_full_disk(what, tmp_path):
 
 @pytest.mark.parametrize("what", ENDINGS)
 @pytest.mark.parametrize("where", ["/dev/full", "/proc/none", "/none/at/all", "{file}/below"])
-def test_nowhere_to_write(what, where, tmp_path):
+def test_nowhere_to_write(what, where, tmp_path, request):
     save = saves(tmp_path).get(what)
     if save is None:
-        pytest.skip("no GPU adapter")
+        request.getfixturevalue("adapter")
     (tmp_path / "file").write_text("")
     path = Path(where.format(file=tmp_path / "file"))
     # A picture's ending says how it is written.
