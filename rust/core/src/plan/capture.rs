@@ -3,14 +3,15 @@
 use super::composed::is_number_of_gelu;
 use super::graph::{Graph, Id, InputDef, Node, Origin, OutputDef, Work};
 use crate::hash::{Fingerprint, IdMap};
-use crate::node::Node as Recorded;
+use crate::node::{Node as Recorded, Source};
+use crate::op::Class;
 use crate::ops::elementwise as e;
 use crate::{Error, Result, Storage, Tensor};
 use lamina_kernels::Func;
 use std::sync::{Arc, LazyLock};
 
-/// What is to be computed: recorded nodes in order, what they read from
-/// outside, and the results wanted.
+/// What is to be computed: recorded nodes, each behind those it reads, what
+/// they read from outside, and the results wanted.
 pub(crate) struct Capture {
     nodes: Vec<Captured>,
     pub(crate) leaves: Vec<Tensor>,
@@ -38,8 +39,23 @@ struct Captured {
 #[derive(Clone, Copy)]
 enum Place {
     Leaf(usize),
-    /// The node's id, and which of its outputs.
-    Output(u64, usize),
+    /// The node's position, and which of its outputs.
+    Output(usize, usize),
+}
+
+/// What a tensor turns out to be.
+enum Reached {
+    Known(Place),
+    /// An output of a node that has not been visited yet.
+    New(Source),
+}
+
+/// A node whose inputs are being reached.
+struct Open {
+    /// It, and which of its outputs was asked for.
+    source: Source,
+    /// How many of them have been.
+    reached: usize,
 }
 
 impl Capture {
@@ -63,61 +79,84 @@ impl Capture {
 
     /// More targets; those that are targets already change nothing.
     pub(crate) fn want(&mut self, targets: Vec<Tensor>) -> Result<()> {
-        let known = self.nodes.len();
+        let (mut open, mut found) = (Vec::new(), Vec::new());
         for target in targets {
             if self.target_at.contains_key(&target.id()) {
                 continue;
             }
             self.target_at.insert(target.id(), self.targets.len());
-            let place = self.reach(&target)?;
+            let place = self.visit(&target, &mut open, &mut found)?;
             self.made.push(place);
             self.targets.push(target);
             self.donors.push(None);
         }
-        let mut at = known;
-        while let Some(captured) = self.nodes.get_mut(at) {
-            captured.first = self.read.len();
-            let node = captured.node.clone();
-            for input in &node.inputs {
-                let place = self.reach(input)?;
-                self.read.push(place);
-            }
-            at += 1;
-        }
-        if at > known {
-            self.nodes.sort_unstable_by_key(|captured| captured.node.id);
-            for (at, captured) in self.nodes.iter().enumerate() {
-                self.node_at.insert(captured.node.id, at);
-            }
-        }
         Ok(())
     }
 
-    /// Where a tensor comes from, which is part of the capture from now on.
-    fn reach(&mut self, tensor: &Tensor) -> Result<Place> {
-        if let Some(&leaf) = self.leaf_at.get(&tensor.id()) {
-            return Ok(Place::Leaf(leaf));
+    /// Where `target` comes from.  What it needs and is not yet captured is
+    /// from now on, depth first, each node behind its inputs: an order that
+    /// follows from structure alone.  `open` and `found` are room for the
+    /// walk, empty between calls: the nodes on the way down, and where those
+    /// of their inputs come from that have been reached.
+    fn visit(
+        &mut self,
+        target: &Tensor,
+        open: &mut Vec<Open>,
+        found: &mut Vec<Place>,
+    ) -> Result<Place> {
+        let mut next = self.reach(target)?;
+        loop {
+            match next {
+                Reached::Known(place) => found.push(place),
+                Reached::New(source) => open.push(Open { source, reached: 0 }),
+            }
+            next = loop {
+                let Some(Open { source, reached }) = open.last_mut() else {
+                    let place = found.pop();
+                    return place.ok_or_else(|| Error::internal("a walk that reached nothing"));
+                };
+                if let Some(input) = source.node.inputs.get(*reached) {
+                    *reached += 1;
+                    break self.reach(input)?;
+                }
+                if let Some(Open { source, reached }) = open.pop() {
+                    let place = self.add(source, found.drain(found.len() - reached..));
+                    found.push(place);
+                }
+            };
+        }
+    }
+
+    /// A node whose inputs come from `inputs`, at the end.
+    fn add(&mut self, source: Source, inputs: impl Iterator<Item = Place>) -> Place {
+        let Source { node, output } = source;
+        let first = self.read.len();
+        self.read.extend(inputs);
+        self.node_at.insert(node.id, self.nodes.len());
+        self.nodes.push(Captured { node, first });
+        Place::Output(self.nodes.len() - 1, output)
+    }
+
+    /// What a tensor is to this capture; a value is a leaf from now on.
+    fn reach(&mut self, tensor: &Tensor) -> Result<Reached> {
+        let leaf = |leaf| Ok(Reached::Known(Place::Leaf(leaf)));
+        if let Some(&stop) = (self.stops > 0).then(|| self.leaf_at.get(&tensor.id())).flatten() {
+            return leaf(stop);
         }
         let state = tensor.0.state.lock();
         match (&state.value, &state.source, &state.lost) {
             (Some(_), _, _) => {
                 drop(state);
-                let leaf = self.leaves.len();
-                self.leaf_at.insert(tensor.id(), leaf);
-                self.leaves.push(tensor.clone());
-                Ok(Place::Leaf(leaf))
+                let at = *self.leaf_at.entry(tensor.id()).or_insert(self.leaves.len());
+                if at == self.leaves.len() {
+                    self.leaves.push(tensor.clone());
+                }
+                leaf(at)
             }
-            (None, Some(source), _) => {
-                let (nodes, node) = (&mut self.nodes, &source.node);
-                self.node_at.entry(node.id).or_insert_with(|| {
-                    nodes.push(Captured {
-                        node: node.clone(),
-                        first: 0,
-                    });
-                    nodes.len() - 1
-                });
-                Ok(Place::Output(node.id, source.output))
-            }
+            (None, Some(source), _) => Ok(match self.node_at.get(&source.node.id) {
+                Some(&node) => Reached::Known(Place::Output(node, source.output)),
+                None => Reached::New(source.clone()),
+            }),
             (None, None, Some(why)) => Err(Error::lost(why.clone())),
             (None, None, None) => Err(Error::argument(
                 "a model input has no value: it can be run only through its model",
@@ -152,7 +191,7 @@ impl Capture {
         for at in 0..self.nodes.len() {
             depends[at] = self.read_by(at).iter().any(|place| match place {
                 Place::Leaf(leaf) => leaves.contains(leaf),
-                Place::Output(id, _) => self.node_at.get(id).is_some_and(|&node| depends[node]),
+                Place::Output(node, _) => depends[*node],
             });
         }
         depends
@@ -181,9 +220,9 @@ impl Capture {
                 continue;
             }
             // What is added to a mean may be a layer norm's eps.
-            if let [Place::Leaf(leaf), Place::Output(id, _)]
-            | [Place::Output(id, _), Place::Leaf(leaf)] = *self.read_by(at)
-                && self.nodes[self.node_at[&id]].node.op.op.name() == "mean"
+            if let [Place::Leaf(leaf), Place::Output(from, _)]
+            | [Place::Output(from, _), Place::Leaf(leaf)] = *self.read_by(at)
+                && self.nodes[from].node.op.op.name() == "mean"
                 && let Some(eps) = number(leaf)
             {
                 fixed.push((leaf, eps));
@@ -194,6 +233,15 @@ impl Capture {
             fixed.extend(known.filter(|(_, number)| is_number_of_gelu(*number)));
         }
         fixed
+    }
+
+    /// Positions of such nodes, in the order in which they were recorded.
+    fn recorded(&self, such: impl Fn(&Recorded) -> bool) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.nodes.len())
+            .filter(|&at| such(&self.nodes[at].node))
+            .collect();
+        order.sort_unstable_by_key(|&at| self.nodes[at].node.id);
+        order
     }
 
     /// 128 bits of structure: ops and parameters, edges, what the leaves are,
@@ -226,16 +274,15 @@ impl Capture {
         for place in self.read.iter().chain(&self.made) {
             key.put(match *place {
                 Place::Leaf(leaf) => (leaf as u64) << 1,
-                Place::Output(id, output) => {
-                    let node = self.node_at.get(&id).map_or(0, |&at| at as u64);
-                    (node << 9) | ((output as u64) << 1) | 1
-                }
+                Place::Output(node, output) => ((node as u64) << 9) | ((output as u64) << 1) | 1,
             });
         }
-        for Captured { node, first } in &self.nodes {
+        for Captured { node, .. } in &self.nodes {
             key.put(node.op.key);
-            key.put(((*first as u64) << 32) | node.inputs.len() as u64);
-            key.put(device_code(node.device));
+            key.put((device_code(node.device) << 32) | node.inputs.len() as u64);
+        }
+        for at in self.recorded(|node| matches!(node.op.op.class(), Class::Opaque)) {
+            key.put(at as u64);
         }
         for donor in &self.donors {
             key.put(donor.map_or(u64::MAX, |d| d as u64));
@@ -268,12 +315,13 @@ impl Capture {
             };
             leaf_ids.push(graph.add_value(leaf.meta().clone(), leaf.device(), origin));
         }
-        let mut output_ids: Vec<Vec<Id>> = Vec::with_capacity(self.nodes.len());
+        let mut output_ids: Vec<Vec<Id>> = vec![Vec::new(); self.nodes.len()];
         let value = |place: &Place, outputs: &[Vec<Id>]| match *place {
             Place::Leaf(leaf) => leaf_ids[leaf],
-            Place::Output(id, output) => outputs[self.node_at[&id]][output],
+            Place::Output(node, output) => outputs[node][output],
         };
-        for (at, Captured { node, .. }) in self.nodes.iter().enumerate() {
+        for at in self.recorded(|_| true) {
+            let node = &self.nodes[at].node;
             let inputs = (self.read_by(at).iter())
                 .map(|place| value(place, &output_ids))
                 .collect();
@@ -282,7 +330,7 @@ impl Capture {
                 .iter()
                 .map(|meta| graph.add_value(meta.clone(), node.device, Origin::Node))
                 .collect();
-            output_ids.push(outputs.clone());
+            output_ids[at].clone_from(&outputs);
             graph.nodes.push(Node {
                 work: Work::Op(node.op.clone()),
                 inputs,

@@ -4,7 +4,7 @@
 
 use super::band::{Axis, Band};
 use super::task::{Cut, Work};
-use super::tile::{PLAIN, Tile, VECTORS, tile, tiles};
+use super::tile::{Ahead, PLAIN, Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Algorithm, Conv2dShape, Epilogue, Shape};
 use crate::pool::{DisjointMut, parallel_for};
@@ -69,21 +69,30 @@ impl Kernel for Part<'_> {
             let first = pair * VECTORS;
             let vectors = VECTORS.min(sizes.out_blocks - first);
             let from = self.start + first * sizes.plane * S::LANES;
+            let weight = &self.weight[first * S::LANES * k..];
+            let parts = (tiles(S::ISA, width).len(), self.rows.len());
             for (i, row) in self.rows.clone().enumerate() {
-                for (column, count) in tiles(S::ISA, width) {
+                for (part, (column, count)) in tiles(S::ISA, width).enumerate() {
                     let out = from + row * line + column * S::LANES;
                     let t = Tile {
                         x: copy[i * band.line + column * unit..].as_ptr(),
                         places: &places,
                         full: shape.in_c / S::LANES * taps,
                         last: shape.in_c % S::LANES,
-                        w: self.weight[first * S::LANES * k..].as_ptr(),
+                        w: weight.as_ptr(),
                         // SAFETY: inside y, whose size `forward` checked.
                         out: unsafe { self.y.as_mut_ptr().add(out) },
                         out_block: sizes.plane * S::LANES,
                         bias: self.epilogue.bias_at(first * S::LANES),
                         residual: self.epilogue.residual_at(out),
                         activation: self.epilogue.activation,
+                        ahead: Ahead::panel(
+                            S::ISA,
+                            weight,
+                            vectors * S::LANES * k,
+                            (i * parts.0 + part, parts.0 * parts.1),
+                            places.len(),
+                        ),
                     };
                     // SAFETY: the sizes were checked; a tap of a row's last
                     // pixel lies in the copy; tasks write different places.

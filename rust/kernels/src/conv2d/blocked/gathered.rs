@@ -11,7 +11,7 @@ mod tests;
 
 use super::band::every;
 use super::task::{Cut, Work};
-use super::tile::{Tile, VECTORS, pixels, tile, tiles};
+use super::tile::{Ahead, Tile, VECTORS, pixels, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Conv2dShape, Epilogue};
 use crate::activation::Activation;
@@ -255,19 +255,28 @@ impl Part<'_> {
         for pair in self.pairs.clone() {
             let block = pair * VECTORS;
             let vectors = VECTORS.min(blocks - block);
-            for (at, pixels) in tiles(S::ISA, count) {
+            let weight = &weight[block * S::LANES * k..];
+            let parts = tiles(S::ISA, count).len();
+            for (part, (at, pixels)) in tiles(S::ISA, count).enumerate() {
                 let t = Tile {
                     // Of a phase without taps there is no copy.
                     x: copy.as_ptr().wrapping_add(at * S::LANES),
                     places,
                     full: job.from.channels / S::LANES * taps,
                     last: job.from.channels % S::LANES,
-                    w: weight[block * S::LANES * k..].as_ptr(),
+                    w: weight.as_ptr(),
                     out: sums[at * S::LANES..].as_mut_ptr(),
                     out_block: count * S::LANES,
                     bias: epilogue.bias_at(block * S::LANES),
                     residual: std::ptr::null(),
                     activation: Activation::NONE,
+                    ahead: Ahead::panel(
+                        S::ISA,
+                        weight,
+                        vectors * S::LANES * k,
+                        (part, parts),
+                        places.len(),
+                    ),
                 };
                 // SAFETY: the pixels lie in the copy, the results in `sums`;
                 // the weight was packed for these sizes.

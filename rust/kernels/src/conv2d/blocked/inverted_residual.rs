@@ -3,7 +3,7 @@
 //! rows at a time, so that the wide image never leaves the second-level cache.
 
 use super::depthwise::Row;
-use super::tile::{Tile, VECTORS, tile, tiles};
+use super::tile::{Ahead, Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Conv2dShape, Epilogue, Shape};
 use crate::blocked;
@@ -101,6 +101,7 @@ impl Pixels<'_> {
                     self.residual.wrapping_add(out)
                 },
                 activation: self.epilogue.activation,
+                ahead: Ahead::NOTHING,
             };
             // SAFETY: the caller's.
             unsafe { tile::<S, false>(s, count, vectors, &t) };

@@ -1,7 +1,7 @@
 //! 1x1 windows: products of pixels and channels, read in place.
 
 use super::task::{Cut, Work};
-use super::tile::{Tile, VECTORS, tile, tiles};
+use super::tile::{Ahead, Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Epilogue, Shape};
 use crate::pool::{DisjointMut, parallel_for};
@@ -35,7 +35,10 @@ impl Kernel for Part<'_> {
             let first = pair * VECTORS;
             let vectors = VECTORS.min(blocks - first);
             let from = self.start + first * plane * S::LANES;
-            for (at, count) in tiles(S::ISA, self.pixels.len()) {
+            let weight = &self.weight[first * S::LANES * in_c..];
+            let all = tiles(S::ISA, self.pixels.len());
+            let parts = all.len();
+            for (i, (at, count)) in all.enumerate() {
                 let pixel = self.pixels.start + at;
                 let out = from + pixel * S::LANES;
                 let t = Tile {
@@ -43,13 +46,21 @@ impl Kernel for Part<'_> {
                     places: self.places,
                     full: in_c / S::LANES,
                     last: in_c % S::LANES,
-                    w: self.weight[first * S::LANES * in_c..].as_ptr(),
+                    w: weight.as_ptr(),
                     // SAFETY: inside y, whose size `forward` checked.
                     out: unsafe { self.y.as_mut_ptr().add(out) },
                     out_block: plane * S::LANES,
                     bias: self.epilogue.bias_at(first * S::LANES),
                     residual: self.epilogue.residual_at(out),
                     activation: self.epilogue.activation,
+                    ahead: Ahead::panel(
+                        S::ISA,
+                        weight,
+                        vectors * S::LANES * in_c,
+                        (i, parts),
+                        self.places.len(),
+                    )
+                    .pixels(count * S::LANES),
                 };
                 // SAFETY: the sizes were checked; tasks write different places.
                 unsafe { tile::<S, false>(s, count, vectors, &t) };

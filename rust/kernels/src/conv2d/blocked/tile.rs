@@ -3,7 +3,8 @@
 
 use crate::activation::Activation;
 use crate::isa::Isa;
-use crate::matmul::tile::{L1, prefetch, tile_rows, unroll};
+use crate::cache::LINE;
+use crate::matmul::tile::{L1, L2, prefetch, tile_rows, unroll};
 use crate::simd::{Kernel, Simd};
 
 /// Vectors of output channels of the largest tile.
@@ -22,7 +23,7 @@ pub(super) const fn pixels(isa: Isa) -> usize {
 }
 
 /// Cuts `len` pixels into tiles of nearly one size; gives part `i` of them.
-pub(super) fn tiles(isa: Isa, len: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn tiles(isa: Isa, len: usize) -> impl ExactSizeIterator<Item = (usize, usize)> {
     let parts = len.div_ceil(pixels(isa));
     (0..parts).map(move |i| {
         let (from, to) = (len * i / parts, len * (i + 1) / parts);
@@ -50,6 +51,61 @@ pub(super) struct Tile<'a> {
     /// Lies as `out`; null: none.
     pub residual: *const f32,
     pub activation: Activation,
+    pub ahead: Ahead,
+}
+
+/// What a tile asks memory for while it computes, where the instance has room
+/// for that between its products.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    /// How far from a pixel the next tile's lies, where that may not be in the
+    /// first-level cache yet; else 0.
+    x: usize,
+    /// Weights of the next panel.
+    w: *const f32,
+    /// Lines of them for each place.
+    lines: usize,
+}
+
+impl Ahead {
+    pub const NOTHING: Ahead = Ahead {
+        x: 0,
+        w: std::ptr::null(),
+        lines: 0,
+    };
+
+    /// The share of tile `i` of `tiles` in asking for the panel behind the one
+    /// of `len` weights that they all use, at the beginning of `weights`.
+    #[inline(always)]
+    pub fn panel(
+        isa: Isa,
+        weights: &[f32],
+        len: usize,
+        (i, tiles): (usize, usize),
+        places: usize,
+    ) -> Ahead {
+        if !asks(isa) {
+            return Ahead::NOTHING;
+        }
+        let lines = (len / LINE).div_ceil((places * tiles).max(1));
+        let at = len + i * lines * places * LINE;
+        let far = at < (2 * len).min(weights.len());
+        Ahead {
+            x: 0,
+            w: weights.as_ptr().wrapping_add(at),
+            lines: if far { lines } else { 0 },
+        }
+    }
+
+    /// And for the pixels of the next tile, so far away.
+    pub fn pixels(self, x: usize) -> Ahead {
+        Ahead { x, ..self }
+    }
+}
+
+/// With AVX-512 a tile's products leave no time for it.
+const fn asks(isa: Isa) -> bool {
+    matches!(isa, Isa::Avx2)
 }
 
 /// Pixels are single values (of one channel), not vectors of channels.
@@ -99,8 +155,20 @@ impl<const PIXELS: usize, const VECS: usize, const SOURCE: bool> Kernel
                     });
                 };
             }
+            let mut later = t.ahead.w;
             for (i, place) in t.places.iter().enumerate() {
                 let mut x = t.x.add(*place as usize);
+                if asks(S::ISA) {
+                    if t.ahead.x > 0 {
+                        for line in 0..(PIXELS * pixel).div_ceil(LINE) {
+                            prefetch::<L1>(x.wrapping_add(t.ahead.x + line * LINE));
+                        }
+                    }
+                    for _ in 0..t.ahead.lines {
+                        prefetch::<L2>(later);
+                        later = later.wrapping_add(LINE);
+                    }
+                }
                 if SOURCE == PLAIN {
                     step!(x, 0);
                     w = w.add(VECS * S::LANES);

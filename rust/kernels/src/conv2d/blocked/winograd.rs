@@ -15,7 +15,7 @@
 
 mod transform;
 
-use super::tile::{Tile, VECTORS, tile, tiles};
+use super::tile::{Ahead, Tile, VECTORS, tile, tiles};
 use super::weight::BlockedConvWeight;
 use super::{Algorithm, Conv2dShape, Epilogue, Shape};
 use crate::activation::Activation;
@@ -212,8 +212,10 @@ impl<const SIDE: usize, const OUT: usize> Kernel for Products<'_, SIDE, OUT> {
             let vectors = VECTORS.min(sizes.out_blocks - first);
             let width = vectors * S::LANES;
             let weight = &self.work.weight[first * S::LANES * in_c * products..];
+            let parts = tiles(S::ISA, count).len();
             for i in 0..products {
-                for (at, pixels) in tiles(S::ISA, count) {
+                let weight = &weight[i * in_c * width..];
+                for (part, (at, pixels)) in tiles(S::ISA, count).enumerate() {
                     // SAFETY: inside v and m.
                     unsafe {
                         let t = Tile {
@@ -221,12 +223,19 @@ impl<const SIDE: usize, const OUT: usize> Kernel for Products<'_, SIDE, OUT> {
                             places: self.places,
                             full: in_c / S::LANES,
                             last: in_c % S::LANES,
-                            w: weight[i * in_c * width..].as_ptr(),
+                            w: weight.as_ptr(),
                             out: m.as_mut_ptr().add(i * line + at * S::LANES),
                             out_block: count * S::LANES,
                             bias: std::ptr::null(),
                             residual: std::ptr::null(),
                             activation: Activation::NONE,
+                            ahead: Ahead::panel(
+                                S::ISA,
+                                weight,
+                                in_c * width,
+                                (part, parts),
+                                self.places.len(),
+                            ),
                         };
                         tile::<S, false>(s, pixels, vectors, &t);
                     }
