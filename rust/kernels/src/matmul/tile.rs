@@ -91,6 +91,8 @@ const PACKED: u8 = 1;
 const IN_PLACE: u8 = 2;
 /// B's rows have each their own place.
 const PLACED: u8 = 4;
+/// B's rows lie one after the other.
+const DENSE: u8 = 8;
 
 struct TileKernel<'t, const ROWS: usize, const VECS: usize, const MODE: u8>(&'t Tile<'t>);
 
@@ -112,6 +114,7 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
             _ => t.a_k,
         };
         let (b_k, mut places) = match t.b_rows {
+            Rows::Every(_) if MODE & DENSE != 0 => (VECS * S::LANES, [].as_ptr()),
             Rows::Every(step) => (step, [].as_ptr()),
             Rows::At(places) => (0, places.as_ptr()),
         };
@@ -150,20 +153,28 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
         }
         // SAFETY: `tile`'s caller vouches for all of A, B and C.
         unsafe {
-            if packed {
+            let four = packed || MODE & (IN_PLACE | DENSE) == IN_PLACE | DENSE;
+            if four {
                 for _ in 0..t.k / 4 {
                     step!(0);
+                    if !packed {
+                        a = a.map(apart);
+                    }
                     step!(1);
+                    if !packed {
+                        a = a.map(apart);
+                    }
                     step!(2);
+                    if !packed {
+                        a = a.map(apart);
+                    }
                     step!(3);
                     a = a.map(|a| a.wrapping_add(4 * a_k));
                     b = b.add(4 * b_k);
                     places = places.wrapping_add(4);
                 }
             }
-            // Not so where A lies in place: LLVM would load four columns at once
-            // and run out of registers.
-            for _ in 0..if packed { t.k % 4 } else { t.k } {
+            for _ in 0..if four { t.k % 4 } else { t.k } {
                 step!(0);
                 a = a.map(|a| a.wrapping_add(a_k));
                 b = b.add(b_k);
@@ -215,6 +226,23 @@ impl<const ROWS: usize, const VECS: usize, const MODE: u8> Kernel
             }
         }
     }
+}
+
+/// The same address, of which LLVM no longer knows that it is: it would load
+/// four columns of a row at once and run out of registers taking them apart.
+#[inline(always)]
+fn apart(p: *const f32) -> *const f32 {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        let mut p = p;
+        // SAFETY: no instruction.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) p, options(pure, nomem, nostack, preserves_flags));
+        }
+        p
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    p
 }
 
 /// The caches that [`prefetch`] can fetch into.
@@ -272,10 +300,13 @@ pub(crate) unsafe fn tile<S: Simd>(s: S, rows: usize, a: Lies, t: &Tile<'_>) {
     }
     debug_assert!(rows <= tile_rows(S::ISA) && t.cols <= tile_cols(S::ISA));
     let placed = matches!(t.b_rows, Rows::At(_));
+    let width = panel_width(S::ISA, t.cols);
+    let dense = matches!(t.b_rows, Rows::Every(step) if step == width);
     debug_assert!(a == Lies::Packed || !placed);
     match (t.cols > S::LANES, a, placed) {
         (true, Lies::Packed, true) => by_rows!(2, PACKED | PLACED),
         (true, Lies::Packed, false) => by_rows!(2, PACKED),
+        (true, Lies::InPlace, _) if dense => by_rows!(2, IN_PLACE | DENSE),
         (true, Lies::InPlace, _) => by_rows!(2, IN_PLACE),
         (true, Lies::Strided, _) => by_rows!(2, 0),
         (false, Lies::Packed, true) => by_rows!(1, PACKED | PLACED),
