@@ -299,7 +299,7 @@ impl<L: Left, R: Right> Kernel for Block<'_, L, R> {
                 let panels = self.cols.len().div_ceil(step);
                 // A piece of the next panel is asked for before each tile.
                 let piece = b.step.div_ceil(self.tiles.len()).next_multiple_of(LINE);
-                let ahead = R::FAR && self.left_stays && piece <= AHEAD * LINE;
+                let ahead = R::FAR && piece <= AHEAD * LINE;
                 if self.left_stays && !ahead {
                     for tile_row in self.tiles.clone() {
                         (0..panels).for_each(|panel| one(tile_row, panel));

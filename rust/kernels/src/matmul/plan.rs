@@ -52,9 +52,12 @@ impl Cut {
         } else {
             (work / TASK).clamp(1, threads * TASKS_PER_THREAD)
         };
-        // A left block of a quarter, a right block of half the second level.
+        // A left block of a quarter, a right block of half the second level;
+        // AVX2's tiles, which ask for the next panel of a weight, want more of
+        // them to a panel.
         let longest = k_longest(k).max(1) * size_of::<f32>();
-        let most_rows = (cache::l2() / 4 / longest).max(4 * tile_rows(isa));
+        let part = if isa == Isa::Avx2 { 2 } else { 4 };
+        let most_rows = (cache::l2() / part / longest).max(4 * tile_rows(isa));
         let most_cols = (cache::l2() / 2 / longest).max(4 * tile_cols(isa));
         let rows = m.div_ceil(most_rows);
         if rows == 1 {
