@@ -18,7 +18,14 @@ fn chain(length: usize, values: &[Tensor]) -> Result<Tensor> {
 
 fn main() -> Result<()> {
     let values = (0..16)
-        .map(|_| Tensor::from_bytes(lamina_core::DType::F32, &[1], &[0; 4], lamina_core::Device::Cpu))
+        .map(|_| {
+            Tensor::from_bytes(
+                lamina_core::DType::F32,
+                &[1],
+                &[0; 4],
+                lamina_core::Device::Cpu,
+            )
+        })
         .collect::<Result<Vec<Tensor>>>()?;
     for length in [20, 200, 2000] {
         let x = chain(length, &values)?;

@@ -140,7 +140,10 @@ impl Capture {
     /// What a tensor is to this capture; a value is a leaf from now on.
     fn reach(&mut self, tensor: &Tensor) -> Result<Reached> {
         let leaf = |leaf| Ok(Reached::Known(Place::Leaf(leaf)));
-        if let Some(&stop) = (self.stops > 0).then(|| self.leaf_at.get(&tensor.id())).flatten() {
+        if let Some(&stop) = (self.stops > 0)
+            .then(|| self.leaf_at.get(&tensor.id()))
+            .flatten()
+        {
             return leaf(stop);
         }
         let state = tensor.0.state.lock();

@@ -84,6 +84,20 @@ impl Kernel for Columns<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let shape = self.shape;
+        match (shape.kernel_w, shape.stride[1], shape.dilation[1]) {
+            (3, 1, 1) => self.columns::<S, 3, 1>(s),
+            (3, 2, 1) => self.columns::<S, 3, 2>(s),
+            _ => self.columns::<S, 0, 0>(s),
+        }
+    }
+}
+
+impl Columns<'_> {
+    /// Windows `WIDTH` wide that move by `STRIDE`, their taps side by side; any
+    /// where these are 0.
+    #[inline(always)]
+    fn columns<S: Simd, const WIDTH: usize, const STRIDE: usize>(&self, s: S) {
+        let shape = self.shape;
         let (width, stride, pad) = (shape.out_w(), shape.stride[1], shape.pads[1]);
         let reach = (shape.kernel_w - 1) * shape.dilation[1];
         // Columns whose window lies in the image.
@@ -92,41 +106,50 @@ impl Kernel for Columns<'_> {
             Some(last) => (last / stride + 1).clamp(begin, width),
             None => begin,
         };
-        let all = 0..shape.kernel_w;
         // SAFETY: the caller of `Row::run` vouches for these columns.
         unsafe {
             // At the edges a column at a time: each lacks other taps.
             for column in (0..begin).chain(end..width) {
                 let start = column * stride;
                 let taps = taps(start, pad, shape.in_w, shape.kernel_w, shape.dilation[1]);
-                self.pixels::<S, 1>(s, column, taps);
+                self.pixels::<S, 1, 0, 0>(s, column, taps);
             }
+            let all = 0..shape.kernel_w;
             let mut at = begin;
             while at + PIXELS <= end {
-                self.pixels::<S, PIXELS>(s, at, all.clone());
+                self.pixels::<S, PIXELS, WIDTH, STRIDE>(s, at, all.clone());
                 at += PIXELS;
             }
             match end - at {
-                5 => self.pixels::<S, 5>(s, at, all),
-                4 => self.pixels::<S, 4>(s, at, all),
-                3 => self.pixels::<S, 3>(s, at, all),
-                2 => self.pixels::<S, 2>(s, at, all),
-                1 => self.pixels::<S, 1>(s, at, all),
+                5 => self.pixels::<S, 5, WIDTH, STRIDE>(s, at, all),
+                4 => self.pixels::<S, 4, WIDTH, STRIDE>(s, at, all),
+                3 => self.pixels::<S, 3, WIDTH, STRIDE>(s, at, all),
+                2 => self.pixels::<S, 2, WIDTH, STRIDE>(s, at, all),
+                1 => self.pixels::<S, 1, WIDTH, STRIDE>(s, at, all),
                 _ => {}
             }
         }
     }
-}
 
-impl Columns<'_> {
     /// Taps `taps` of each line, for `N` columns from `column` on.
     ///
     /// # Safety
-    /// As [`Row::run`].
+    /// As [`Row::run`].  `WIDTH` and `STRIDE` are 0 or the shape's, and with
+    /// them its taps lie side by side and are all asked for.
     #[inline(always)]
-    unsafe fn pixels<S: Simd, const N: usize>(&self, s: S, column: usize, taps: Range<usize>) {
+    unsafe fn pixels<S: Simd, const N: usize, const WIDTH: usize, const STRIDE: usize>(
+        &self,
+        s: S,
+        column: usize,
+        taps: Range<usize>,
+    ) {
         let (row, shape) = (&self.row, self.shape);
-        let (stride, dilation) = (shape.stride[1] * S::LANES, shape.dilation[1] * S::LANES);
+        let [stride, dilation] = match STRIDE {
+            0 => [shape.stride[1], shape.dilation[1]],
+            _ => [STRIDE, 1],
+        }
+        .map(|n| n * S::LANES);
+        let width = if WIDTH == 0 { taps.len() } else { WIDTH };
         let first = column * stride + taps.start * dilation;
         let first = first.wrapping_sub(shape.pads[1] * S::LANES);
         // SAFETY: the caller's.
@@ -140,7 +163,7 @@ impl Columns<'_> {
             for line in self.lines {
                 let mut x = row.x.wrapping_add(first.wrapping_add(line.x));
                 let mut w = row.weight.add(line.weight + taps.start * S::LANES);
-                for _ in 0..taps.len() {
+                for _ in 0..width {
                     let weight = s.load_ptr(w);
                     unroll!(P < N, {
                         acc[P] = s.fma(weight, s.load_ptr(x.wrapping_add(P * stride)), acc[P]);

@@ -2,8 +2,8 @@
 //! while input channels and taps run by.
 
 use crate::activation::Activation;
-use crate::isa::Isa;
 use crate::cache::LINE;
+use crate::isa::Isa;
 use crate::matmul::tile::{L1, L2, prefetch, tile_rows, unroll};
 use crate::simd::{Kernel, Simd};
 
@@ -22,13 +22,12 @@ pub(super) const fn pixels(isa: Isa) -> usize {
     }
 }
 
-/// Cuts `len` pixels into tiles of nearly one size; gives part `i` of them.
+/// Cuts `len` pixels into tiles of nearly one size: where each begins, and how
+/// many it has.
 pub(super) fn tiles(isa: Isa, len: usize) -> impl ExactSizeIterator<Item = (usize, usize)> {
     let parts = len.div_ceil(pixels(isa));
-    (0..parts).map(move |i| {
-        let (from, to) = (len * i / parts, len * (i + 1) / parts);
-        (from, to - from)
-    })
+    let (size, larger) = (len / parts.max(1), len % parts.max(1));
+    (0..parts).map(move |i| (i * size + i.min(larger), size + usize::from(i < larger)))
 }
 
 /// out\[p, o\] = activation(bias\[o\] + sum over k of x\[p, k\] w\[k, o\] +
