@@ -68,11 +68,6 @@ fn rows([batch, channels, rest]: [usize; 3], groups: usize) -> [usize; 2] {
     [batch * groups, channels / groups * rest]
 }
 
-/// (batch, groups) against (batch, groups, rest).
-fn beside(t: &Tensor) -> Result<Tensor> {
-    views::unsqueeze(t, &[-1])
-}
-
 impl Op for GroupNorm {
     fn name(&self) -> &str {
         NAME
@@ -105,10 +100,16 @@ impl Op for GroupNorm {
         let (x, weight) = (&vjp.inputs[0], &vjp.inputs[1]);
         let (mean, inverse) = (&vjp.outputs[1], &vjp.outputs[2]);
         let [batch, channels, rest] = dims(NAME, x.shape(), self.num_groups)?;
-        let split = [batch, self.num_groups, channels / self.num_groups * rest];
-        let centred = e::sub(&views::reshape_to(x, &split)?, &beside(mean)?)?;
-        let h = e::mul(&centred, &beside(inverse)?)?;
-        let others: Vec<usize> = (0..x.rank()).filter(|&axis| axis != 1).collect();
+        let each = channels / self.num_groups;
+        // All of it as (batch, channels, rest), so that h and what it is multiplied by are one pass.
+        let flat = |t: &Tensor| views::reshape_to(t, &[batch, channels, rest]);
+        let lifted = |t: &Tensor| {
+            let groups = views::reshape_to(t, &[batch, self.num_groups, 1])?;
+            let channel = views::expand(&groups, &[batch, self.num_groups, each])?;
+            views::reshape_to(&channel, &[batch, channels, 1])
+        };
+        let centred = e::sub(&flat(x)?, &lifted(mean)?)?;
+        let h = e::mul(&centred, &lifted(inverse)?)?;
         let mut grads = vec![None, None, None];
         let mut terms = Vec::new();
         if let Some(dy) = &vjp.grads[0] {
@@ -116,25 +117,27 @@ impl Op for GroupNorm {
             let inputs = [dy, x, weight, mean, inverse].map(Tensor::clone);
             terms.push(record_one(&op, &inputs)?);
             if vjp.needs[1] {
-                let along = e::mul(dy, &views::reshape_to(&h, x.shape())?)?;
-                grads[1] = Some(reduce::sum(&along, &others, false)?);
+                let along = e::mul(&flat(dy)?, &h)?;
+                grads[1] = Some(reduce::sum(&along, &[0, 2], false)?);
             }
             if vjp.needs[2] {
-                grads[2] = Some(reduce::sum(dy, &others, false)?);
+                grads[2] = Some(reduce::sum(&flat(dy)?, &[0, 2], false)?);
             }
         }
         let share = |g: &Tensor, sign: f64| {
-            let factor = sign / split[2].max(1) as f64;
-            beside(&e::mul(g, &e::number_like(g, factor))?)
+            let factor = sign / (each * rest).max(1) as f64;
+            e::mul(g, &e::number_like(g, factor))
         };
         if let Some(g) = &vjp.grads[1] {
-            let even = views::expand(&share(g, 1.0)?, &split)?;
+            let even = views::expand(&lifted(&share(g, 1.0)?)?, &[batch, channels, rest])?;
             terms.push(views::reshape_to(&even, x.shape())?);
         }
         if let Some(g) = &vjp.grads[2] {
-            let square = beside(&e::unary(Func::Square, inverse)?)?;
-            let slope = e::mul(&e::mul(&share(g, -1.0)?, &square)?, &h)?;
-            terms.push(views::reshape_to(&slope, x.shape())?);
+            let slope = e::mul(&share(g, -1.0)?, &e::unary(Func::Square, inverse)?)?;
+            terms.push(views::reshape_to(
+                &e::mul(&lifted(&slope)?, &h)?,
+                x.shape(),
+            )?);
         }
         for term in terms {
             grads[0] = Some(match grads[0].take() {
