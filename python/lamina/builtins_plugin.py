@@ -59,13 +59,15 @@ _LAYERS = {
         "ZeroPad2d",
         "ZeroPad3d",
     ),
-    "pool": (
+    "adaptive_pool": (
         "AdaptiveAvgPool1d",
         "AdaptiveAvgPool2d",
         "AdaptiveAvgPool3d",
         "AdaptiveMaxPool1d",
         "AdaptiveMaxPool2d",
         "AdaptiveMaxPool3d",
+    ),
+    "avg_pool": (
         "AvgPool1d",
         "AvgPool2d",
         "AvgPool3d",
@@ -74,13 +76,8 @@ _LAYERS = {
         "LPPool1d",
         "LPPool2d",
         "LPPool3d",
-        "MaxPool1d",
-        "MaxPool2d",
-        "MaxPool3d",
-        "MaxUnpool1d",
-        "MaxUnpool2d",
-        "MaxUnpool3d",
     ),
+    "max_pool": ("MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"),
     "sequential": ("Sequential",),
     "similarity": ("CosineSimilarity", "PairwiseDistance"),
 }

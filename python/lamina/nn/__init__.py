@@ -33,6 +33,24 @@ from lamina.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from lamina.nn.adaptive_pool import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+)
+from lamina.nn.avg_pool import (
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+)
 from lamina.nn.batch_norm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -109,6 +127,14 @@ from lamina.nn.loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
+from lamina.nn.max_pool import (
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+)
 from lamina.nn.module import (
     Buffer,
     Module,
@@ -127,28 +153,6 @@ from lamina.nn.pad import (
     ZeroPad1d,
     ZeroPad2d,
     ZeroPad3d,
-)
-from lamina.nn.pool import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    GlobalAvgPool2d,
-    GlobalMaxPool2d,
-    LPPool1d,
-    LPPool2d,
-    LPPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    MaxUnpool1d,
-    MaxUnpool2d,
-    MaxUnpool3d,
 )
 from lamina.nn.sequential import (
     Sequential,
