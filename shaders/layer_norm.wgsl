@@ -1,5 +1,6 @@
 // Layer normalisation: each row's moments, then the row.  Numbers are taken from the row's first
-// one, so that a large mean costs no digits.
+// one, so that a large mean costs no digits.  Of rows that are not centred the mean is 0.  In groups,
+// weight and bias have a part for each group of rows, and each value is that of `inner` neighbours.
 
 ${ header }
 # if lanes > 1
@@ -25,9 +26,16 @@ fn main(
     var total = ${ state }();
     var origin = 0.0;
     if (inside) {
+# if centred
         origin = source[params.source_offset + first];
+# endif
         for (var k = lane; k < params.count; k += ${ lanes }u) {
-            total = with_value(total, source[params.source_offset + first + k] - origin);
+            let value = source[params.source_offset + first + k] - origin;
+# if centred
+            total = with_value(total, value);
+# else
+            total = vec4<f32>(0.0, total.y + value * value, total.z + 1.0, 0.0);
+# endif
         }
     }
 # if lanes > 1
@@ -41,8 +49,16 @@ fn main(
         mean[row] = origin + total.x;
         inverse[row] = scale;
     }
+# if grouped
+    let part = row % params.groups * params.channels;
+# endif
     for (var k = lane; k < params.count; k += ${ lanes }u) {
+# if grouped
+        let at = part + k / params.inner;
+# else
+        let at = k;
+# endif
         let h = ((source[params.source_offset + first + k] - origin) - total.x) * scale;
-        result[first + k] = h * weight[params.weight_offset + k] + bias[params.bias_offset + k];
+        result[first + k] = h * weight[params.weight_offset + at] + bias[params.bias_offset + at];
     }
 }

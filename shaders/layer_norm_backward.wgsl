@@ -1,5 +1,5 @@
 // The gradient of layer normalisation by x, a row at a time: with h = (x - mean) inverse and
-// g = dy weight, dx = inverse (g - mean(g) - h mean(g h)).
+// g = dy weight, dx = inverse (g - mean(g) - h mean(g h)), without mean(g) where rows are not centred.
 
 ${ header }
 # if lanes > 1
@@ -22,6 +22,9 @@ fn main(
     let row = lam_workgroup(group, groups) * ${ columns }u + column;
     let inside = row < params.rows;
     let first = row * params.count;
+# if grouped
+    let part = row % params.groups * params.channels;
+# endif
     var total = ${ state }();
     var centre = 0.0;
     var scale = 0.0;
@@ -29,7 +32,12 @@ fn main(
         centre = mean[params.mean_offset + row];
         scale = inverse[params.inverse_offset + row];
         for (var k = lane; k < params.count; k += ${ lanes }u) {
-            let g = gradient[params.gradient_offset + first + k] * weight[params.weight_offset + k];
+# if grouped
+            let at = part + k / params.inner;
+# else
+            let at = k;
+# endif
+            let g = gradient[params.gradient_offset + first + k] * weight[params.weight_offset + at];
             let h = (source[params.source_offset + first + k] - centre) * scale;
             total += vec2<f32>(g, g * h);
         }
@@ -40,10 +48,19 @@ fn main(
     if (!inside) {
         return;
     }
+# if centred
     let even = lam_div(total.x, f32(params.count));
+# else
+    let even = 0.0;
+# endif
     let along = lam_div(total.y, f32(params.count));
     for (var k = lane; k < params.count; k += ${ lanes }u) {
-        let g = gradient[params.gradient_offset + first + k] * weight[params.weight_offset + k];
+# if grouped
+        let at = part + k / params.inner;
+# else
+        let at = k;
+# endif
+        let g = gradient[params.gradient_offset + first + k] * weight[params.weight_offset + at];
         let h = (source[params.source_offset + first + k] - centre) * scale;
         result[first + k] = scale * ((g - even) - h * along);
     }

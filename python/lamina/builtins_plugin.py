@@ -6,39 +6,68 @@ from lamina.hookspecs import Register, hookimpl
 
 _LAYERS = {
     "activation": (
+        "CELU",
+        "ELU",
         "GELU",
+        "GLU",
+        "Hardshrink",
+        "Hardsigmoid",
         "Hardswish",
+        "Hardtanh",
         "LeakyReLU",
+        "LogSigmoid",
+        "LogSoftmax",
+        "Mish",
+        "PReLU",
         "ReLU",
         "ReLU6",
+        "SELU",
         "SiLU",
         "Sigmoid",
         "Softmax",
+        "Softmin",
+        "Softplus",
+        "Softshrink",
+        "Softsign",
         "Tanh",
+        "Tanhshrink",
+        "Threshold",
     ),
-    "batch_norm2d": ("BatchNorm2d",),
-    "conv": (
-        "Conv1d",
-        "Conv2d",
-        "Conv3d",
-        "ConvTranspose1d",
-        "ConvTranspose2d",
-        "ConvTranspose3d",
-    ),
-    "dropout": ("Dropout",),
-    "embedding": ("Embedding",),
-    "flatten": ("Flatten",),
+    "batch_norm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"),
+    "channels": ("ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "Upsample"),
+    "conv": ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
+    "dropout": ("AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d"),
+    "embedding": ("Embedding", "EmbeddingBag"),
+    "flatten": ("Flatten", "Unflatten"),
     "fold": ("Fold", "Unfold"),
+    "group_norm": ("GroupNorm", "LocalResponseNorm"),
     "identity": ("Identity",),
-    "layer_norm": ("LayerNorm",),
-    "linear": ("Linear",),
-    "pool": (
+    "instance_norm": ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
+    "layer_norm": ("LayerNorm", "RMSNorm"),
+    "linear": ("Bilinear", "Linear"),
+    "pad": (
+        "ConstantPad1d",
+        "ConstantPad2d",
+        "ConstantPad3d",
+        "ReflectionPad1d",
+        "ReflectionPad2d",
+        "ReflectionPad3d",
+        "ReplicationPad1d",
+        "ReplicationPad2d",
+        "ReplicationPad3d",
+        "ZeroPad1d",
+        "ZeroPad2d",
+        "ZeroPad3d",
+    ),
+    "adaptive_pool": (
         "AdaptiveAvgPool1d",
         "AdaptiveAvgPool2d",
         "AdaptiveAvgPool3d",
         "AdaptiveMaxPool1d",
         "AdaptiveMaxPool2d",
         "AdaptiveMaxPool3d",
+    ),
+    "avg_pool": (
         "AvgPool1d",
         "AvgPool2d",
         "AvgPool3d",
@@ -47,14 +76,28 @@ _LAYERS = {
         "LPPool1d",
         "LPPool2d",
         "LPPool3d",
-        "MaxPool1d",
-        "MaxPool2d",
-        "MaxPool3d",
-        "MaxUnpool1d",
-        "MaxUnpool2d",
-        "MaxUnpool3d",
     ),
+    "max_pool": ("MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"),
     "sequential": ("Sequential",),
+    "similarity": ("CosineSimilarity", "PairwiseDistance"),
+}
+_LOSSES = {
+    "binary_cross_entropy": "BCELoss",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
+    "cosine_embedding": "CosineEmbeddingLoss",
+    "cross_entropy": "CrossEntropyLoss",
+    "gaussian_nll": "GaussianNLLLoss",
+    "hinge_embedding": "HingeEmbeddingLoss",
+    "huber": "HuberLoss",
+    "kl_div": "KLDivLoss",
+    "l1": "L1Loss",
+    "margin_ranking": "MarginRankingLoss",
+    "mse": "MSELoss",
+    "nll": "NLLLoss",
+    "poisson_nll": "PoissonNLLLoss",
+    "smooth_l1": "SmoothL1Loss",
+    "soft_margin": "SoftMarginLoss",
+    "triplet_margin": "TripletMarginLoss",
 }
 
 
@@ -69,8 +112,8 @@ def lamina_layers(register: Register) -> None:
 @hookimpl
 def lamina_losses(register: Register) -> None:
     """Every loss of `lamina.nn`."""
-    register("cross_entropy", "lamina.nn.loss:CrossEntropyLoss")
-    register("mse", "lamina.nn.loss:MSELoss")
+    for name, layer in _LOSSES.items():
+        register(name, f"lamina.nn.loss:{layer}")
 
 
 @hookimpl

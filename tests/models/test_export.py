@@ -174,6 +174,72 @@ CASES = {
         (3, 5),
         {"x": {0: "N"}},
     ),
+    "normalisations": (
+        lambda: nn.Sequential(
+            nn.GroupNorm(2, 4),
+            nn.InstanceNorm2d(4, affine=True),
+            nn.LocalResponseNorm(3, 0.5, 0.6, 1.5),
+            nn.LocalResponseNorm(2, 0.5),  # whose window ONNX places elsewhere
+            nn.GroupNorm(1, 4, eps=1e-3, affine=False),
+            nn.RMSNorm((5, 6)),
+            nn.BatchNorm2d(4),
+        ),
+        (2, 4, 5, 6),
+        (3, 4, 5, 6),
+        {"x": {0: "N"}},
+    ),
+    "one axis": (
+        lambda: nn.Sequential(
+            nn.Conv1d(3, 4, 3, padding="same"),
+            nn.MaxPool1d(2),
+            nn.ConvTranspose1d(4, 3, 3, stride=2),
+            nn.AvgPool1d(3, 2, 1),
+            nn.InstanceNorm1d(3),
+        ),
+        (2, 3, 16),
+        (3, 3, 16),
+        {"x": {0: "N"}},
+    ),
+    "three axes": (
+        lambda: nn.Sequential(
+            nn.Conv3d(2, 4, (2, 3, 3), padding=1, stride=(1, 2, 1)),
+            nn.ReLU(),
+            nn.MaxPool3d(2, 1),
+            nn.ConvTranspose3d(4, 2, 2, stride=2),
+            nn.AvgPool3d((2, 1, 1)),
+            nn.InstanceNorm3d(2),
+        ),
+        (2, 2, 4, 6, 5),
+        (3, 2, 4, 6, 5),
+        {"x": {0: "N"}},
+    ),
+    "frames": (
+        lambda: lambda x: ops.overlap_add(ops.frame(x, 1, 4, 2) * constant((4, 1)).to(x.device), 1, 2),
+        (2, 10, 3),
+        (3, 10, 5),
+        {"x": {0: "N", 2: "C"}},
+    ),
+    "columns": (
+        lambda: (
+            lambda x: ops.fold(ops.unfold(x, (2, 3), padding=1, stride=(2, 1)), (6, 5), (2, 3), 1, 1, (2, 1))
+        ),
+        (2, 2, 6, 5),
+        (3, 2, 6, 5),
+        {"x": {0: "N"}},
+    ),
+    "borders and shuffles": (
+        lambda: nn.Sequential(
+            nn.ReflectionPad2d((1, 2, 0, 1)),
+            nn.ReplicationPad2d(1),
+            nn.ZeroPad2d((0, 1, 0, 0)),
+            nn.ChannelShuffle(2),
+            nn.PReLU(4),
+            nn.Upsample(scale_factor=2.0, mode="bilinear"),
+        ),
+        (2, 4, 5, 6),
+        (3, 4, 5, 6),
+        {"x": {0: "N"}},
+    ),
     "resize": (
         lambda: lambda x: ops.resize(x, scales=(2.0, 2.0), mode="linear"),
         (1, 2, 4, 5),
@@ -299,8 +365,22 @@ BLOCKS = {
         17,
         "Conv BatchNormalization GlobalMaxPool",
     ),
+    "norms": (
+        lambda: nn.Sequential(
+            nn.InstanceNorm2d(4, affine=True), nn.GroupNorm(2, 4), nn.LocalResponseNorm(3, 0.5), nn.RMSNorm(6)
+        ),
+        (2, 4, 5, 6),
+        23,
+        "InstanceNormalization GroupNormalization LRN RMSNormalization",
+    ),
+    "an instance norm alone": (
+        lambda: nn.InstanceNorm1d(4),
+        (2, 4, 5),
+        17,
+        "InstanceNormalization",
+    ),
     "two axes": (
-        lambda: nn.Sequential(nn.Linear(4, 3, bias=False), nn.BatchNorm2d(3)),
+        lambda: nn.Sequential(nn.Linear(4, 3, bias=False), nn.BatchNorm1d(3)),
         (5, 4),
         17,
         "Transpose MatMul BatchNormalization",

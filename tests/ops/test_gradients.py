@@ -16,6 +16,8 @@ X = normal(3, 4)
 # Far from 0 and from each other: no kink within a step.
 APART = rng(1).permutation(np.linspace(-2.0, 2.0, 12)).reshape(3, 4)
 POSITIVE = np.abs(X) + 0.5
+SIGNS = np.where(normal(3, 4, seed=6) > 0, 1, -1)
+SHARES = 1 / (1 + np.exp(-normal(3, 4, seed=2)))
 IMAGE = rng(2).permutation(np.linspace(-2.0, 2.0, 2 * 2 * 5 * 6)).reshape(2, 2, 5, 6)
 ROW = rng(3).permutation(np.linspace(-2.0, 2.0, 2 * 2 * 7)).reshape(2, 2, 7)
 VOLUME = rng(4).permutation(np.linspace(-2.0, 2.0, 2 * 4 * 5 * 4)).reshape(1, 2, 4, 5, 4)
@@ -31,7 +33,7 @@ def _case(*inputs, **params):
 CASES = {
     **{name: _case(APART) for name in ("abs", "relu", "leaky_relu", "clip", "square", "neg", "copy")},
     **{name: _case(X) for name in ("cos", "sin", "erf", "exp", "sigmoid", "tanh", "reciprocal", "flatten")},
-    **{name: _case(X) for name in ("gelu", "silu", "hardswish", "softplus", "mish", "logsigmoid")},
+    **{name: _case(X) for name in ("gelu", "silu", "hardswish", "mish", "logsigmoid")},
     **{name: _case(X) for name in ("expm1", "tan", "atan", "sinh", "cosh", "asinh")},
     **{name: _case(np.tanh(X) * 0.9) for name in ("asin", "acos", "atanh")},
     **{name: _case(APART) for name in ("elu", "celu", "selu", "softsign", "hardsigmoid", "hardtanh")},
@@ -39,7 +41,36 @@ CASES = {
     "acosh": _case(POSITIVE + 1),
     "log1p": _case(POSITIVE - 1),
     "prelu": _case(APART, normal(4, seed=1)),
+    **{name: _case(APART) for name in ("relu6", "tanhshrink", "softmin", "glu", "softplus")},
     **{name: _case(POSITIVE) for name in ("log", "sqrt", "rsqrt")},
+    **{name: _case(APART, normal(3, 4, seed=1)) for name in ("l1_loss", "smooth_l1_loss", "huber_loss")},
+    **{name: _case(X, SIGNS) for name in ("hinge_embedding_loss", "soft_margin_loss")},
+    "binary_cross_entropy": _case(SHARES, SHARES[::-1], POSITIVE),
+    "binary_cross_entropy_with_logits": _case(X, SHARES, POSITIVE, POSITIVE[0]),
+    "kl_div": _case(X, SHARES, reduction="batchmean"),
+    "poisson_nll_loss": _case(POSITIVE, POSITIVE * 3, log_input=False, full=True),
+    "gaussian_nll_loss": _case(X, normal(3, 4, seed=1), POSITIVE[:, 0], full=True),
+    "margin_ranking_loss": _case(X, normal(3, 4, seed=1), SIGNS, margin=0.3),
+    "cosine_embedding_loss": _case(X, normal(3, 4, seed=1), SIGNS[:, 0], margin=-0.9),
+    "triplet_margin_loss": _case(X, normal(3, 4, seed=1), normal(3, 4, seed=8), margin=3.0, swap=True),
+    "nll_loss": _case(X, np.array([3, 0, 1]), POSITIVE[0]),
+    "cosine_similarity": _case(X, normal(3, 4, seed=1)),
+    "pairwise_distance": _case(X, normal(3, 4, seed=1), p=3.0),
+    "bilinear": _case(X, normal(3, 2), normal(5, 4, 2), normal(5)),
+    "group_norm": _case(normal(2, 4, 3), normal(4), normal(4, seed=1), num_groups=2),
+    "instance_norm": _case(normal(2, 4, 3), normal(4), normal(4, seed=1)),
+    "rms_norm": _case(normal(3, 4), normal(4), normalized_shape=[4], eps=1e-3),
+    "local_response_norm": _case(normal(2, 4, 3), size=3, alpha=0.7),
+    "alpha_dropout": _case(X, p=0.5),
+    "feature_dropout": _case(X, p=0.5),
+    "embedding_bag": _case(np.array([[2, 0], [2, 1]]), APART, mode="max", padding_idx=0),
+    "gather_nd": _case(X, np.array([[2, 0], [-1, 2]])),
+    "scatter_nd": _case(X, np.array([[2], [0]]), normal(2, 4)),
+    "reverse_sequence": _case(X, np.array([2, 0, 3, 1])),
+    "depth_to_space": _case(normal(1, 8, 2, 3), block_size=2),
+    "space_to_depth": _case(normal(1, 2, 4, 6), block_size=2, mode="CRD"),
+    "channel_shuffle": _case(X, groups=2),
+    "unflatten": _case(X, dim=1, sizes=[2, -1]),
     **{name: _case(X, normal(4, seed=1)) for name in ("add", "sub", "mul")},
     **{name: _case(APART, APART[:1] + 0.07) for name in ("maximum", "minimum")},
     **{name: _case(X, dim=[0]) for name in ("sum", "mean", "prod")},
@@ -125,6 +156,7 @@ BACKWARD = {
     "max_pool2d_backward": "max_pool2d",
     "batch_norm_backward": "batch_norm",
     "layer_norm_backward": "layer_norm",
+    "group_norm_backward": "group_norm",
 }
 
 

@@ -1,4 +1,4 @@
-"""Batch and layer normalisation."""
+"""Batch, layer, group and RMS normalisation, and that over neighbouring channels."""
 
 from __future__ import annotations
 
@@ -62,3 +62,65 @@ def layer_norm_vjp(gy, x, weight, bias, eps):
         gx[row] = jacobian @ (g * weight.ravel())
     g_weight = (gy_rows * rows).sum(0).reshape(weight.shape)
     return gx.reshape(x.shape), g_weight, gy_rows.sum(0).reshape(weight.shape)
+
+
+def group_norm(x, weight, bias, groups, eps):
+    """Sample by sample and group by group."""
+    y = np.empty_like(x)
+    each = x.shape[1] // groups
+    for sample in range(x.shape[0]):
+        for group in range(groups):
+            part = slice(group * each, (group + 1) * each)
+            own = x[sample, part]
+            h = (own - own.mean()) / np.sqrt(own.var() + eps) if own.size else own
+            y[sample, part] = h * _lift(weight[part], own[None])[0] + _lift(bias[part], own[None])[0]
+    return y
+
+
+def group_norm_vjp(gy, x, weight, bias, groups, eps):
+    """By the Jacobian of each group, as of a row of `layer_norm`."""
+    gx, h_all = np.empty_like(x), np.empty_like(x)
+    each = x.shape[1] // groups
+    for sample in range(x.shape[0]):
+        for group in range(groups):
+            part = slice(group * each, (group + 1) * each)
+            own = x[sample, part]
+            if own.size == 0:
+                continue
+            scale = 1 / np.sqrt(own.var() + eps)
+            h = (own - own.mean()) * scale
+            g = (gy[sample, part] * _lift(weight[part], own[None])[0]).ravel()
+            n = own.size
+            jacobian = scale * (np.eye(n) - 1 / n - np.outer(h, h) / n)
+            gx[sample, part] = (jacobian @ g).reshape(own.shape)
+            h_all[sample, part] = h
+    return gx, (gy * h_all).sum(_axes(x)), gy.sum(_axes(x))
+
+
+def rms_norm(x, weight, eps):
+    axes = tuple(range(-weight.ndim, 0))
+    return x / np.sqrt((x * x).mean(axes, keepdims=True) + eps) * weight
+
+
+def rms_norm_vjp(gy, x, weight, eps):
+    """Row by row: d h_j / d x_i = scale (1[i = j] - h_i h_j / n)."""
+    n = weight.size
+    rows, gy_rows = x.reshape(-1, n), gy.reshape(-1, n)
+    gx, h_all = np.empty_like(rows), np.empty_like(rows)
+    for row, (own, g) in enumerate(zip(rows, gy_rows, strict=True)):
+        scale = 1 / np.sqrt((own * own).mean() + eps)
+        h = own * scale
+        gx[row] = scale * (np.eye(n) - np.outer(h, h) / n) @ (g * weight.ravel())
+        h_all[row] = h
+    return gx.reshape(x.shape), (gy_rows * h_all).sum(0).reshape(weight.shape)
+
+
+def local_response_norm(x, size, alpha, beta, k):
+    """The window of channel c begins size // 2 before it."""
+    y = np.empty_like(x)
+    channels = x.shape[1]
+    for c in range(channels):
+        first = c - size // 2
+        window = x[:, max(first, 0) : max(first + size, 0)]
+        y[:, c] = x[:, c] / (k + alpha / size * (window**2).sum(1)) ** beta
+    return y

@@ -77,7 +77,7 @@ def test_built_ins_are_registered_through_the_same_hooks():
     found = registry()
     assert found.names("decoder") == ["nms"]
     assert found.names("optimizer") == ["adam", "adamw", "sgd"]
-    assert found.names("loss") == ["cross_entropy", "mse"]
+    assert {"cross_entropy", "mse", "huber", "triplet_margin"} <= set(found.names("loss"))
     assert "Conv2d" in found.names("layer")
     for kind in lamina.registry.KINDS:
         for name in found.names(kind):
@@ -94,6 +94,14 @@ def test_every_layer_is_registered():
         if name not in {"Module", "Parameter", "Buffer"} and not name.endswith("Loss")
     }
     assert layers == set(registry().names("layer"))
+
+
+def test_every_loss_is_registered():
+    from lamina import nn
+
+    found = registry()
+    losses = {name for name in nn.__all__ if name.endswith("Loss")}
+    assert losses == {found.get("loss", name).__name__ for name in found.names("loss")}
 
 
 def test_a_plugin_adds_names():

@@ -129,23 +129,27 @@ def selu(x: TensorLike) -> Tensor:
     return one("selu", x)
 
 
-def softplus(x: TensorLike) -> Tensor:
-    """ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|).
+def softplus(x: TensorLike, beta: float = 1.0) -> Tensor:
+    """ln(1 + e^(beta x)) / beta, computed as max(x, 0) + ln(1 + e^-|beta x|) / beta.
+
+    PyTorch gives x itself beyond a threshold, from which it differs by rounding.
 
     Args:
         x: Any shape, floats.
+        beta: How sharp the bend is; not 0.
 
     Returns:
         The shape of x, of x's dtype.
 
     Raises:
+        ArgumentError: beta is 0.
         UnsupportedError: x is not of floats.
 
     Example:
         >>> ops.softplus(lamina.tensor([100.0])).tolist()
         [100.0]
     """
-    return one("softplus", x)
+    return one("softplus", x, beta=beta)
 
 
 def softsign(x: TensorLike) -> Tensor:
@@ -326,3 +330,82 @@ def prelu(x: TensorLike, weight: TensorLike) -> Tensor:
         [-1.0, 3.0]
     """
     return one("prelu", x, weight)
+
+
+def relu6(x: TensorLike) -> Tensor:
+    """Min(max(x, 0), 6) (Howard et al. 2017).
+
+    Args:
+        x: Any shape, floats.
+
+    Returns:
+        The shape of x, of x's dtype.
+
+    Raises:
+        UnsupportedError: x is not of floats.
+
+    Example:
+        >>> ops.relu6(lamina.tensor([-1.0, 2.0, 8.0])).tolist()
+        [0.0, 2.0, 6.0]
+    """
+    return one("relu6", x)
+
+
+def tanhshrink(x: TensorLike) -> Tensor:
+    """X - tanh(x).
+
+    Args:
+        x: Any shape, floats.
+
+    Returns:
+        The shape of x, of x's dtype.
+
+    Raises:
+        UnsupportedError: x is not of floats.
+
+    Example:
+        >>> ops.tanhshrink(lamina.tensor([0.0, 100.0])).tolist()
+        [0.0, 99.0]
+    """
+    return one("tanhshrink", x)
+
+
+def glu(x: TensorLike, dim: int = -1) -> Tensor:
+    """The first half of an axis times sigmoid of the second (Dauphin et al. 2017).
+
+    Args:
+        x: Any shape, floats.
+        dim: The axis, of even length.
+
+    Returns:
+        The shape of x with that axis half as long.
+
+    Raises:
+        ShapeError: The axis is of odd length.
+        UnsupportedError: x is not of floats.
+
+    Example:
+        >>> ops.glu(lamina.tensor([2.0, 4.0, 0.0, 100.0])).tolist()
+        [1.0, 4.0]
+    """
+    return one("glu", x, dim=dim)
+
+
+def softmin(x: TensorLike, dim: int = -1) -> Tensor:
+    """e^-x / sum e^-x along an axis.
+
+    Args:
+        x: Any shape, floats.
+        dim: The axis whose values add up to 1.
+
+    Returns:
+        The shape of x.
+
+    Raises:
+        UnsupportedError: x is not of floats.
+
+    Example:
+        >>> ops.softmin(lamina.tensor([1.0, 1.0])).tolist()
+        [0.5, 0.5]
+    """
+    return one("softmin", x, dim=dim)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lamina._lamina import DType, Tensor, dtypes
-from lamina.ops._record import one
+from lamina._lamina import DType, ShapeError, Tensor, dtypes
+from lamina.ops._record import TensorLike, one
 
 _FLOAT32 = dtypes()["float32"]
 
@@ -79,6 +79,57 @@ def arange(
         whole = all(isinstance(v, int) for v in (first, last, step))
         dtype = dtypes()["int64"] if whole else _FLOAT32
     return one("arange", start=first, end=last, step=step, dtype=dtype, device=device)
+
+
+def eye(
+    rows: int,
+    columns: int | None = None,
+    diagonal: int = 0,
+    dtype: DType | None = None,
+    device: str | None = None,
+) -> Tensor:
+    """1 on a diagonal, 0 elsewhere.
+
+    Args:
+        rows: How many rows.
+        columns: As many as rows if None.
+        diagonal: Where column - row is this number; 0 is the main one.
+        dtype: float32 if None.
+        device: The default device if None.
+
+    Returns:
+        (rows, columns).
+
+    Example:
+        >>> ops.eye(2, 3, 1).tolist()
+        [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    place = {"dtype": dtype or _FLOAT32, "device": device}
+    return one("eye", rows=rows, columns=columns, diagonal=diagonal, **place)
+
+
+def eye_like(x: TensorLike, diagonal: int = 0, dtype: DType | None = None) -> Tensor:
+    """`eye` of the shape, device and, if None is given, dtype of a matrix.
+
+    Args:
+        x: (rows, columns).
+        diagonal: Where column - row is this number; 0 is the main one.
+        dtype: x's if None.
+
+    Returns:
+        (rows, columns).
+
+    Raises:
+        ShapeError: x is no matrix.
+
+    Example:
+        >>> ops.eye_like(lamina.tensor([[5, 6], [7, 8]])).tolist()
+        [[1, 0], [0, 1]]
+    """
+    if x.ndim != 2:
+        raise ShapeError(f"eye_like: x has shape {x.shape}, wanted (rows, columns)")
+    rows, columns = x.shape
+    return eye(rows, columns, diagonal, dtype or x.dtype, x.device)
 
 
 def uniform(

@@ -1,14 +1,12 @@
-"""The ops that networks are made of."""
+"""Products, and images at another size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Literal
 
-from lamina._lamina import Tensor
-from lamina.ops._record import Operand, TensorLike, many, one
+from lamina._lamina import ArgumentError, Tensor
+from lamina.ops._record import TensorLike, one
 from lamina.ops._window import Size, each
-from lamina.ops.make import ones
 
 
 def matmul(a: TensorLike, b: TensorLike) -> Tensor:
@@ -80,117 +78,27 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     return one("linear", x, weight) if bias is None else one("linear", x, weight, bias)
 
 
-@overload
-def batch_norm(
-    x: TensorLike,
-    weight: TensorLike,
-    bias: TensorLike,
-    running_mean: None = None,
-    running_var: None = None,
-    *,
-    training: Literal[True],
-    eps: float = 1e-5,
-) -> tuple[Tensor, Tensor, Tensor]: ...
-@overload
-def batch_norm(
-    x: TensorLike,
-    weight: TensorLike,
-    bias: TensorLike,
-    running_mean: TensorLike,
-    running_var: TensorLike,
-    training: Literal[False] = False,
-    eps: float = 1e-5,
-) -> Tensor: ...
-def batch_norm(
-    x: TensorLike,
-    weight: TensorLike,
-    bias: TensorLike,
-    running_mean: TensorLike | None = None,
-    running_var: TensorLike | None = None,
-    training: bool = False,
-    eps: float = 1e-5,
-) -> tuple[Tensor, Tensor, Tensor] | Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias, per channel (Ioffe and Szegedy 2015).
+def bilinear(a: TensorLike, b: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+    """A W b^T + bias, with a matrix W for each output.
 
     Args:
-        x: (batch, channels, *).
-        weight: (channels,).
-        bias: (channels,).
-        running_mean: (channels,), wanted when not training.
-        running_var: (channels,), wanted when not training.
-        training: Normalise with the batch's own mean and biased variance.
-        eps: Added to the variance.
+        a: (*, first).
+        b: (*, second), with the same leading axes.
+        weight: (out_features, first, second).
+        bias: (out_features,) or None.
 
     Returns:
-        The shape of x; in training also the batch's mean and biased variance, (channels,).
-
-    Example:
-        >>> one, zero = lamina.tensor([1.0]), lamina.tensor([0.0])
-        >>> y, mean, var = ops.batch_norm(lamina.tensor([[1.0], [3.0]]), one, zero, training=True)
-        >>> mean.tolist(), var.tolist()
-        ([2.0], [1.0])
-    """
-    params = {"training": training, "eps": eps}
-    if training:
-        y, mean, var = many("batch_norm", [x, weight, bias], params)
-        return y, mean, var
-    inputs: list[Operand] = [x, weight, bias]
-    inputs += [state for state in (running_mean, running_var) if state is not None]
-    return one("batch_norm", *inputs, **params)
-
-
-def layer_norm(
-    x: TensorLike,
-    normalized_shape: int | Sequence[int],
-    weight: TensorLike | None = None,
-    bias: TensorLike | None = None,
-    eps: float = 1e-5,
-) -> Tensor:
-    """(x - mean) / sqrt(var + eps) * weight + bias, each row by itself (Ba, Kiros and Hinton 2016).
-
-    A row is what the last axes span; var is biased.
-
-    Args:
-        x: (*, normalized_shape).
-        normalized_shape: Lengths of the last axes; a number for the last alone.
-        weight: normalized_shape; 1 if None.
-        bias: normalized_shape; 0 if None.
-        eps: Added to the variance.
-
-    Returns:
-        The shape of x.
+        (*, out_features).
 
     Raises:
-        ShapeError: x does not end in normalized_shape, or weight or bias has another shape.
-        DTypeError: weight or bias has another dtype than x.
+        ShapeError: The shapes do not belong together.
 
     Example:
-        >>> ops.layer_norm(lamina.tensor([[1.0, 3.0]]), 2, eps=0.0).tolist()
-        [[-1.0, 1.0]]
+        >>> a, b = lamina.tensor([[1.0, 2.0]]), lamina.tensor([[3.0]])
+        >>> ops.bilinear(a, b, lamina.tensor([[[1.0], [10.0]]])).tolist()
+        [[63.0]]
     """
-    shape = [normalized_shape] if isinstance(normalized_shape, int) else list(normalized_shape)
-    inputs: list[Operand] = [x]
-    if weight is None and bias is not None:
-        weight = ones(shape, bias.dtype, bias.device)
-    inputs += [given for given in (weight, bias) if given is not None]
-    return many("layer_norm", inputs, {"normalized_shape": shape, "eps": eps})[0]
-
-
-def dropout(x: TensorLike, p: float = 0.5) -> Tensor:
-    """0 with probability p, else x / (1 - p) (Srivastava et al. 2014).
-
-    Args:
-        x: Any shape.
-        p: Probability, 0 <= p < 1.
-
-    Returns:
-        The shape of x.
-
-    Example:
-        >>> ops.dropout(lamina.tensor([2.0]), 0.0).tolist()
-        [2.0]
-    """
-    return one("dropout", x, p=p)
+    return one("bilinear", a, b, weight) if bias is None else one("bilinear", a, b, weight, bias)
 
 
 def resize(
@@ -226,4 +134,55 @@ def resize(
         mode=mode,
         coordinate_mode=coordinate_mode,
         nearest_mode=nearest_mode,
+    )
+
+
+def interpolate(
+    x: TensorLike,
+    size: Size | None = None,
+    scale_factor: float | tuple[float, float] | None = None,
+    mode: Literal["nearest", "bilinear", "bicubic"] = "nearest",
+    align_corners: bool = False,
+) -> Tensor:
+    """An image at another size, with PyTorch's names and conventions; see `resize` for ONNX's.
+
+    `nearest` takes pixel floor(i * old / new); the others weigh the neighbours of
+    (i + 1/2) * old / new - 1/2, or with align_corners of i * (old - 1) / (new - 1).
+
+    Args:
+        x: (batch, channels, height, width).
+        size: The new (height, width); either this or scale_factor.
+        scale_factor: One factor, or (vertical, horizontal).
+        mode: How values between pixels are found.
+        align_corners: Whether the pixels in the corners stay where they are.
+
+    Returns:
+        (batch, channels, new_height, new_width).
+
+    Raises:
+        ArgumentError: align_corners beside `nearest`, or an unknown mode.
+
+    Example:
+        >>> ops.interpolate(lamina.tensor([[[[1.0, 2.0]]]]), scale_factor=2.0).shape
+        (1, 1, 2, 4)
+    """
+    names: dict[str, Literal["nearest", "linear", "cubic"]] = {
+        "nearest": "nearest",
+        "bilinear": "linear",
+        "bicubic": "cubic",
+    }
+    if mode not in names or (align_corners and mode == "nearest"):
+        raise ArgumentError(
+            f"interpolate: mode={mode!r} with align_corners={align_corners}; "
+            "wanted 'nearest' without, 'bilinear' or 'bicubic'"
+        )
+    corners = "align_corners" if align_corners else "half_pixel"
+    factors = (scale_factor, scale_factor) if isinstance(scale_factor, (int, float)) else scale_factor
+    return resize(
+        x,
+        size,
+        factors,
+        names[mode],
+        "asymmetric" if mode == "nearest" else corners,
+        "floor",
     )

@@ -336,3 +336,45 @@ def triu(x: TensorLike, diagonal: int = 0) -> Tensor:
         [[1, 2], [0, 4]]
     """
     return one("triu", x, diagonal=diagonal)
+
+
+def unflatten(x: TensorLike, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One axis as several.
+
+    Args:
+        x: Any shape.
+        dim: The axis.
+        sizes: Lengths of the new axes; one of them may be -1.
+
+    Returns:
+        x's shape with `sizes` in place of axis `dim`.
+
+    Raises:
+        ShapeError: The sizes do not make up the axis.
+
+    Example:
+        >>> ops.unflatten(ops.zeros((2, 6)), 1, (3, -1)).shape
+        (2, 3, 2)
+    """
+    return one("unflatten", x, dim=dim, sizes=list(sizes))
+
+
+def select(x: TensorLike, dim: int, index: int) -> Tensor:
+    """One element of an axis, which goes; `x[index]` for dim = 0.
+
+    Args:
+        x: Any shape.
+        dim: The axis.
+        index: From either end.
+
+    Returns:
+        x's shape without axis `dim`.
+
+    Raises:
+        IndexError: The index is out of range.
+
+    Example:
+        >>> ops.select(lamina.tensor([[1, 2], [3, 4]]), 1, -1).tolist()
+        [2, 4]
+    """
+    return one("select", x, dim=dim, index=index)

@@ -5,10 +5,15 @@ mod common;
 use common::{bytes, close, f32s, gpu, random, run, values};
 use lamina_gpu::{
     Caps, Operand, Storage,
-    kernels::{layer_norm, layer_norm_backward},
+    kernels::{LayerNormForm, layer_norm, layer_norm_backward},
 };
 
 const EPS: f64 = 1e-3;
+const ROWS: LayerNormForm = LayerNormForm {
+    eps: EPS,
+    centred: true,
+    groups: 1,
+};
 
 /// y, mean and 1 / sqrt(var + eps), in float64.
 fn expected(x: &[f32], weight: &[f32], bias: &[f32]) -> [Vec<f64>; 3] {
@@ -46,7 +51,7 @@ fn rows_of_any_length() {
             let (weight, bias) = (random(2, count), random(3, count));
             let row = f32s(&[count]);
             let operands = [&f32s(&[rows, count]), &row, &row];
-            let kernels = layer_norm(operands, [rows, count], EPS, &Caps::portable()).unwrap();
+            let kernels = layer_norm(operands, [rows, count], ROWS, &Caps::portable()).unwrap();
             let inputs = [bytes(&x), bytes(&weight), bytes(&bias)];
             let sizes = [rows * count, rows, rows].map(|n| 4 * n as u64);
             let got = run(&gpu, &kernels, &inputs, &[], &sizes).unwrap();
@@ -88,7 +93,8 @@ fn gradients() {
         let (mean, inverse) = (single(&mean), single(&inverse));
         let (all, row, each) = (f32s(&[rows, count]), f32s(&[count]), f32s(&[rows]));
         let operands = [&all, &all, &row, &each, &each];
-        let kernels = layer_norm_backward(operands, [rows, count], &Caps::portable()).unwrap();
+        let kernels =
+            layer_norm_backward(operands, [rows, count], ROWS, &Caps::portable()).unwrap();
         let inputs = [&dy, &x, &weight, &mean, &inverse].map(|v| bytes(&v[..]));
         let size = 4 * (rows * count) as u64;
         let got = run(&gpu, &kernels, &inputs, &[], &[size]).unwrap();
@@ -111,12 +117,103 @@ fn offsets_are_kept_and_strides_are_refused() {
         Operand::view(Storage::F32, &[31], &[1], 7),
     );
     let caps = Caps::portable();
-    let kernels = layer_norm([&view, &w, &b], [3, 31], EPS, &caps).unwrap();
+    let kernels = layer_norm([&view, &w, &b], [3, 31], ROWS, &caps).unwrap();
     let inputs = [bytes(&x), bytes(&weight), bytes(&bias)];
     let got = run(&gpu, &kernels, &inputs, &[], &[4 * 93, 12, 12]).unwrap();
     let wanted = expected(&x[5..98], &weight[2..33], &bias[7..38]);
     close("offsets", &values(&got[0]), &wanted[0], 4e-6);
     let turned = Operand::view(Storage::F32, &[3, 31], &[1, 3], 0);
-    assert!(layer_norm([&turned, &w, &b], [3, 31], EPS, &caps).is_err());
-    assert!(layer_norm([&view, &w, &view], [3, 31], EPS, &caps).is_err());
+    assert!(layer_norm([&turned, &w, &b], [3, 31], ROWS, &caps).is_err());
+    assert!(layer_norm([&view, &w, &view], [3, 31], ROWS, &caps).is_err());
+}
+
+#[test]
+fn scales_that_do_not_fit_are_refused() {
+    let caps = Caps::portable();
+    let x = f32s(&[6, 12]);
+    for (scales, groups) in [(6, 4), (5, 1), (0, 1), (12, 0)] {
+        let row = f32s(&[scales]);
+        let form = LayerNormForm { groups, ..ROWS };
+        assert!(layer_norm([&x, &row, &row], [6, 12], form, &caps).is_err());
+    }
+}
+
+#[test]
+fn groups_of_channels_and_rows_that_are_not_centred() {
+    let Some(gpu) = gpu() else { return };
+    for [rows, groups, channels, inner] in
+        [[6, 3, 2, 33], [4, 4, 1, 49], [6, 2, 5, 1], [4, 2, 3, 700]]
+    {
+        for centred in [true, false] {
+            let form = LayerNormForm {
+                groups,
+                centred,
+                eps: EPS,
+            };
+            let count = channels * inner;
+            let x: Vec<f32> = random(1, rows * count)
+                .iter()
+                .map(|v| v * 3.0 + 0.5)
+                .collect();
+            let dy = random(4, rows * count);
+            let (weight, bias) = (random(2, groups * channels), random(3, groups * channels));
+            let (mut y, mut dx, mut means, mut inverses) = (vec![], vec![], vec![], vec![]);
+            for row in 0..rows {
+                let own = &x[row * count..][..count];
+                let n = count as f64;
+                let mean = own.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+                let mean = if centred { mean } else { 0.0 };
+                let var = own
+                    .iter()
+                    .map(|v| (f64::from(*v) - mean).powi(2))
+                    .sum::<f64>()
+                    / n;
+                let scale = 1.0 / (var + EPS).sqrt();
+                let at = |i: usize| row % groups * channels + i / inner;
+                let h = |i: usize| (f64::from(own[i]) - mean) * scale;
+                let g = |i: usize| f64::from(dy[row * count + i]) * f64::from(weight[at(i)]);
+                let even = (0..count).map(g).sum::<f64>() / n;
+                let even = if centred { even } else { 0.0 };
+                let along = (0..count).map(|i| g(i) * h(i)).sum::<f64>() / n;
+                y.extend(
+                    (0..count).map(|i| h(i) * f64::from(weight[at(i)]) + f64::from(bias[at(i)])),
+                );
+                dx.extend((0..count).map(|i| scale * (g(i) - even - h(i) * along)));
+                means.push(mean as f32);
+                inverses.push(scale as f32);
+            }
+            let (all, row, each) = (
+                f32s(&[rows, count]),
+                f32s(&[groups * channels]),
+                f32s(&[rows]),
+            );
+            let caps = Caps::portable();
+            let kernels = layer_norm([&all, &row, &row], [rows, count], form, &caps).unwrap();
+            let sizes = [rows * count, rows, rows].map(|n| 4 * n as u64);
+            let got = run(
+                &gpu,
+                &kernels,
+                &[bytes(&x), bytes(&weight), bytes(&bias)],
+                &[],
+                &sizes,
+            )
+            .unwrap();
+            close(
+                &format!("y in {groups}, {centred}"),
+                &values(&got[0]),
+                &y,
+                4e-6,
+            );
+            let operands = [&all, &all, &row, &each, &each];
+            let kernels = layer_norm_backward(operands, [rows, count], form, &caps).unwrap();
+            let inputs = [&dy, &x, &weight, &means, &inverses].map(|v| bytes(&v[..]));
+            let got = run(&gpu, &kernels, &inputs, &[], &sizes[..1]).unwrap();
+            close(
+                &format!("dx in {groups}, {centred}"),
+                &values(&got[0]),
+                &dx,
+                4e-6,
+            );
+        }
+    }
 }

@@ -36,10 +36,23 @@ impl Edition {
         ir_version: 9,
     };
 
+    /// The first whose GroupNormalization has a scale for each channel.
+    pub const GROUPS: Edition = Edition {
+        opset: 21,
+        ir_version: 10,
+    };
+    /// The first with RMSNormalization.
+    pub const RMS: Edition = Edition {
+        opset: 23,
+        ir_version: 11,
+    };
+
     /// The oldest in which all of these ops can be written.
     pub(crate) fn with<'a>(ops: impl Iterator<Item = &'a str>) -> Edition {
         ops.map(|op| match op {
             "gelu" => Edition::GELU,
+            "group_norm" => Edition::GROUPS,
+            "rms_norm" => Edition::RMS,
             "mish" | "bitwise_and" | "bitwise_or" | "bitwise_xor" | "bitwise_not"
             | "scatter_reduce" => Edition::BITS,
             _ => Edition::USUAL,

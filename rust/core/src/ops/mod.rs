@@ -14,6 +14,7 @@ pub mod copy;
 pub mod cumulative;
 pub mod elementwise;
 pub mod gather;
+pub mod group_norm;
 pub mod iota;
 pub mod layer_norm;
 pub mod matmul;

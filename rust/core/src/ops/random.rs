@@ -3,6 +3,7 @@
 //! threads.  The state comes in as a tensor (see [`crate::random`]).
 
 use super::elementwise as e;
+use super::views;
 use crate::call::{CpuCall, GpuCall};
 use crate::node::record_one;
 use crate::op::{
@@ -183,30 +184,64 @@ fn scaled(x: &Tensor, factor: f64, offset: f64) -> Result<Tensor> {
     }
 }
 
-/// Inverted dropout: each element is 0 with probability p, else x / (1 - p).
-pub fn dropout(x: &Tensor, p: f64) -> Result<Tensor> {
+/// Where an element (or each that broadcasts to `shape`) stays: with probability 1 - p.
+fn stays(name: &str, shape: &[usize], p: f64, device: Device) -> Result<Tensor> {
     if !(0.0..=1.0).contains(&p) {
         return Err(Error::argument(format!(
-            "dropout: p={p} is not a probability between 0 and 1"
+            "{name}: p={p} is not a probability between 0 and 1"
         )));
     }
+    let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+    let chance = draw(false, &shape, DType::F32, device)?;
+    let p = Tensor::scalar(DType::F32, p);
+    e::compare(lamina_kernels::Func::Ge, &chance, &p)
+}
+
+/// 0 where it does not stay, else x / (1 - p).
+fn dropped(name: &str, x: &Tensor, shape: &[usize], p: f64) -> Result<Tensor> {
     if p == 0.0 {
         return Ok(x.clone());
     }
-    let shape: Vec<i64> = x.shape().iter().map(|&n| n as i64).collect();
-    let chance = draw(false, &shape, DType::F32, x.device())?;
-    let kept = e::compare(
-        lamina_kernels::Func::Ge,
-        &chance,
-        &Tensor::scalar(DType::F32, p),
-    )?;
+    let kept = stays(name, shape, p, x.device())?;
     let zero = e::number_like(x, 0.0);
     if p == 1.0 {
-        return e::select(&kept, &zero, &zero);
+        return views::expand(&zero, x.shape());
     }
-    e::select(
-        &kept,
-        &e::mul(x, &e::number_like(x, 1.0 / (1.0 - p)))?,
-        &zero,
-    )
+    e::select(&kept, &scaled(x, 1.0 / (1.0 - p), 0.0)?, &zero)
+}
+
+/// Inverted dropout: each element is 0 with probability p, else x / (1 - p).
+pub fn dropout(x: &Tensor, p: f64) -> Result<Tensor> {
+    dropped("dropout", x, x.shape(), p)
+}
+
+/// Whole channels (batch, channels, ...) at a time (Tompson et al. 2015).
+pub fn feature_dropout(x: &Tensor, p: f64) -> Result<Tensor> {
+    const NAME: &str = "feature_dropout";
+    if x.rank() < 2 {
+        return Err(Error::shape(format!(
+            "{NAME}: x has shape {:?}, wanted (batch, channels, ...)",
+            x.shape()
+        )));
+    }
+    let mut channels = x.shape().to_vec();
+    channels[2..].fill(1);
+    dropped(NAME, x, &channels, p)
+}
+
+/// With probability p what SELU tends to, then scaled and shifted so that mean 0 and variance 1
+/// stay (Klambauer et al. 2017).
+pub fn alpha_dropout(x: &Tensor, p: f64) -> Result<Tensor> {
+    // -scale alpha of SELU.
+    const FLOOR: f64 = -1.758_099_340_847_376_6;
+    if p == 0.0 {
+        return Ok(x.clone());
+    }
+    let kept = stays("alpha_dropout", x.shape(), p, x.device())?;
+    if p == 1.0 {
+        return views::expand(&e::number_like(x, 0.0), x.shape());
+    }
+    let scale = ((1.0 - p) * (1.0 + p * FLOOR * FLOOR)).powf(-0.5);
+    let y = e::select(&kept, x, &e::number_like(x, FLOOR))?;
+    scaled(&y, scale, -scale * p * FLOOR)
 }

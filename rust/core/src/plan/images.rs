@@ -13,6 +13,7 @@ use crate::ops::concat::Concat;
 use crate::ops::conv2d::blocked::Conv2dBlocked;
 use crate::ops::conv2d::inverted_residual::InvertedResidual;
 use crate::ops::copy::Copy;
+use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::matmul::MatmulEpilogue;
 use crate::ops::pool2d::blocked::Pool2dBlocked;
@@ -149,6 +150,7 @@ pub(super) fn parts(graph: &Graph, node: &Node) -> Option<Vec<usize>> {
         || node.op::<ResizeBlocked>().is_some()
         || node.op::<Copy>().is_some()
         || node.op::<LayerNorm>().is_some_and(|op| op.axes() < rank)
+        || node.op::<GroupNorm>().is_some()
         || node.op::<Reduce>().is_some_and(|op| op.keeps_first(rank))
         || node
             .op::<Softmax>()

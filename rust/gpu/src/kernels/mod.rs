@@ -37,7 +37,7 @@ pub use copy::copy;
 pub use cumulative::{cumprod, cumsum};
 pub use elementwise::elementwise;
 pub use gather::{Put, gather, gather_backward, scatter, take, take_backward};
-pub use layer_norm::{layer_norm, layer_norm_backward};
+pub use layer_norm::{LayerNormForm, layer_norm, layer_norm_backward};
 pub use matmul::matmul;
 pub use overlap_add::{Frames, overlap_add};
 pub use philox::philox;

@@ -1,6 +1,6 @@
-//! The gradient of layer normalisation by x.
+//! The gradient of layer normalisation, and of its forms, by x.
 
-use super::{MIN_CHUNK, SIDE};
+use super::{Form, MIN_CHUNK, SIDE, first as first_of, fits, part};
 use crate::isa::Isa;
 use crate::number::Float;
 use crate::pool::{DisjointMut, parallel_chunks};
@@ -19,17 +19,24 @@ pub struct Forward<'a, T> {
 }
 
 /// With h = (x - mean) inverse and g = dy gamma:
-/// `dx = inverse (g - mean(g) - h mean(g h))`
-pub fn layer_norm_backward<T: Float>(isa: Isa, forward: Forward<T>, dy: &[T], dx: &mut [T]) {
+/// `dx = inverse (g - mean(g) - h mean(g h))`, without `mean(g)` where rows are not centred.
+pub fn layer_norm_backward<T: Float>(
+    isa: Isa,
+    forward: Forward<T>,
+    form: Form,
+    dy: &[T],
+    dx: &mut [T],
+) {
     let Forward {
         x,
         gamma,
         mean,
         inverse,
     } = forward;
-    let (rows, count) = (mean.len(), gamma.len());
+    let rows = mean.len();
+    let count = x.len() / rows.max(1);
     assert!(x.len() == rows * count && dy.len() == x.len() && dx.len() == x.len());
-    assert!(inverse.len() == rows);
+    assert!(inverse.len() == rows && fits(gamma.len(), form.groups, count));
     let to = DisjointMut::new(dx);
     parallel_chunks(rows, MIN_CHUNK.div_ceil(count.max(1)), |range| {
         let elements = range.start * count..range.end * count;
@@ -37,16 +44,26 @@ pub fn layer_norm_backward<T: Float>(isa: Isa, forward: Forward<T>, dy: &[T], dx
             x: &x[elements.clone()],
             gamma,
             mean: &mean[range.clone()],
-            inverse: &inverse[range],
+            inverse: &inverse[range.clone()],
         };
+        let first = range.start;
         let dy = &dy[elements.clone()];
         // SAFETY: the ranges do not overlap.
         let dx = unsafe { to.slice(elements) };
         let Some((forward, dy)) = single(forward).zip(T::as_f32(dy)) else {
-            return plain(forward, dy, dx);
+            return plain(forward, form, first, dy, dx);
         };
         if let Some(dx) = T::as_f32_mut(dx) {
-            dispatch(isa, Rows { forward, dy, dx });
+            dispatch(
+                isa,
+                Rows {
+                    forward,
+                    form,
+                    first,
+                    dy,
+                    dx,
+                },
+            );
         }
     });
 }
@@ -62,19 +79,25 @@ fn single<T: Float>(of: Forward<T>) -> Option<Forward<f32>> {
 }
 
 /// One row after another, for f64.
-fn plain<T: Float>(forward: Forward<T>, dy: &[T], dx: &mut [T]) {
+fn plain<T: Float>(forward: Forward<T>, form: Form, first: usize, dy: &[T], dx: &mut [T]) {
     let Forward {
         x,
         gamma,
         mean,
         inverse,
     } = forward;
-    let count = gamma.len();
+    let count = x.len() / mean.len().max(1);
     for (row, (mean, inverse)) in mean.iter().zip(inverse).enumerate() {
         let at = row * count;
-        let g = |i: usize| dy[at + i] * gamma[i];
+        let gamma = part(gamma, form.groups, first + row);
+        let inner = count / gamma.len().max(1);
+        let g = |i: usize| dy[at + i] * gamma[i / inner];
         let h = |i: usize| (x[at + i] - *mean) * *inverse;
-        let even = (0..count).map(g).sum::<T>().over(count);
+        let even = if form.centred {
+            (0..count).map(g).sum::<T>().over(count)
+        } else {
+            T::ZERO
+        };
         let along = (0..count).map(|i| g(i) * h(i)).sum::<T>().over(count);
         for i in 0..count {
             dx[at + i] = *inverse * (g(i) - even - h(i) * along);
@@ -85,6 +108,9 @@ fn plain<T: Float>(forward: Forward<T>, dy: &[T], dx: &mut [T]) {
 /// f32 over SIMD vectors.
 struct Rows<'a> {
     forward: Forward<'a, f32>,
+    form: Form,
+    /// The number of the first of these rows.
+    first: usize,
     dy: &'a [f32],
     dx: &'a mut [f32],
 }
@@ -94,47 +120,96 @@ impl Kernel for Rows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Rows { forward, dy, dx } = self;
+        let Rows {
+            forward,
+            form,
+            first,
+            dy,
+            dx,
+        } = self;
         let Forward {
             x,
             gamma,
             mean,
             inverse,
         } = forward;
-        let (rows, count) = (mean.len(), gamma.len());
+        let rows = mean.len();
+        let count = x.len() / rows.max(1);
         assert!(inverse.len() == rows && x.len() == rows * count);
         assert!(dy.len() == x.len() && dx.len() == x.len());
         for row in 0..rows {
             let range = row * count..(row + 1) * count;
             let (x, dy, dx) = (&x[range.clone()], &dy[range.clone()], &mut dx[range]);
+            let gamma = part(gamma, form.groups, first + row);
+            let each = gamma.len() == count;
+            let inner = (count / gamma.len().max(1)).max(1);
             let centre = s.splat(mean[row]);
-            let [even, along] = sums(s, [x, dy, gamma], centre);
+            let [even, along] = if each {
+                sums::<S, true>(s, [x, dy, gamma], centre)
+            } else {
+                let mut total = [0.0; 2];
+                let parts = x.chunks(inner).zip(dy.chunks(inner)).zip(gamma.chunks(1));
+                for ((x, dy), gamma) in parts {
+                    let of = sums::<S, false>(s, [x, dy, gamma], centre);
+                    total = [total[0] + of[0], total[1] + of[1]];
+                }
+                total
+            };
+            let even = if form.centred { even } else { 0.0 };
             let scale = f64::from(inverse[row]);
             let n = count as f64;
             // dx = (g inverse - even) - (x - mean) along, with the factors taken in.
             let even = s.splat((even / n * scale) as f32);
             let along = s.splat((along / n * scale * scale * scale) as f32);
-            let scale = s.splat(inverse[row]);
-            for (at, m) in vectors::<S>(count) {
-                // SAFETY: all four slices have `count` elements.
-                unsafe {
-                    let d = s.sub(load(s, x.as_ptr().add(at), m), centre);
-                    let gamma = load(s, gamma.as_ptr().add(at), m);
-                    let g = s.mul(s.mul(load(s, dy.as_ptr().add(at), m), gamma), scale);
-                    let v = s.fnma(d, along, s.sub(g, even));
-                    store(s, dx.as_mut_ptr().add(at), m, v);
-                }
+            let factors = [centre, s.splat(inverse[row]), even, along];
+            if each {
+                slopes::<S, true>(s, [x, dy, gamma], factors, dx);
+                continue;
+            }
+            let parts = x.chunks(inner).zip(dy.chunks(inner)).zip(gamma.chunks(1));
+            for (((x, dy), gamma), dx) in parts.zip(dx.chunks_mut(inner)) {
+                slopes::<S, false>(s, [x, dy, gamma], factors, dx);
             }
         }
     }
 }
 
-/// The sums of g = dy gamma and of g (x - centre).
+/// `(dy gamma scale - even) - (x - centre) along`, with a gamma for each element or one for all.
 #[inline(always)]
-fn sums<S: Simd>(s: S, [x, dy, gamma]: [&[f32]; 3], centre: S::F) -> [f64; 2] {
+fn slopes<S: Simd, const EACH: bool>(
+    s: S,
+    [x, dy, gamma]: [&[f32]; 3],
+    [centre, scale, even, along]: [S::F; 4],
+    dx: &mut [f32],
+) {
+    assert!(dy.len() == x.len() && dx.len() == x.len());
+    assert!(gamma.len() == if EACH { x.len() } else { 1 });
+    let one = first_of(s, gamma);
+    for (at, m) in vectors::<S>(x.len()) {
+        // SAFETY: all slices have as many elements as x, or are not read.
+        unsafe {
+            let gamma = if EACH {
+                load(s, gamma.as_ptr().add(at), m)
+            } else {
+                one
+            };
+            let d = s.sub(load(s, x.as_ptr().add(at), m), centre);
+            let g = s.mul(s.mul(load(s, dy.as_ptr().add(at), m), gamma), scale);
+            let v = s.fnma(d, along, s.sub(g, even));
+            store(s, dx.as_mut_ptr().add(at), m, v);
+        }
+    }
+}
+
+/// The sums of g = dy gamma and of g (x - centre), with a gamma for each element or one for all.
+#[inline(always)]
+fn sums<S: Simd, const EACH: bool>(s: S, [x, dy, gamma]: [&[f32]; 3], centre: S::F) -> [f64; 2] {
+    assert!(dy.len() == x.len() && gamma.len() == if EACH { x.len() } else { 1 });
+    let one = first_of(s, gamma);
     let mut total = [0.0; 2];
-    let blocks = x.chunks(super::BLOCK).zip(dy.chunks(super::BLOCK));
-    for ((x, dy), gamma) in blocks.zip(gamma.chunks(super::BLOCK)) {
+    let mut from = 0;
+    for (x, dy) in x.chunks(super::BLOCK).zip(dy.chunks(super::BLOCK)) {
+        let gamma = if EACH { &gamma[from..] } else { gamma };
         let mut first = [s.zero(); SIDE];
         let mut second = [s.zero(); SIDE];
         let whole = x.len() / (SIDE * S::LANES) * (SIDE * S::LANES);
@@ -142,12 +217,16 @@ fn sums<S: Simd>(s: S, [x, dy, gamma]: [&[f32]; 3], centre: S::F) -> [f64; 2] {
         while at < whole {
             for side in 0..SIDE {
                 let at = at + side * S::LANES;
-                // SAFETY: below `whole`; the three are of one length.
+                // SAFETY: below `whole`; the two are of one length.
                 let (x, dy, gamma) = unsafe {
                     (
                         s.load_ptr(x.as_ptr().add(at)),
                         s.load_ptr(dy.as_ptr().add(at)),
-                        s.load_ptr(gamma.as_ptr().add(at)),
+                        if EACH {
+                            s.load_ptr(gamma.as_ptr().add(at))
+                        } else {
+                            one
+                        },
                     )
                 };
                 let g = s.mul(dy, gamma);
@@ -158,12 +237,16 @@ fn sums<S: Simd>(s: S, [x, dy, gamma]: [&[f32]; 3], centre: S::F) -> [f64; 2] {
         }
         for (at, m) in vectors::<S>(x.len() - whole) {
             let at = whole + at;
-            // SAFETY: within the block.  Lanes past its end have g = 0.
+            // SAFETY: within the block.  Lanes past its end have dy = 0.
             let (x, dy, gamma) = unsafe {
                 (
                     load(s, x.as_ptr().add(at), m),
                     load(s, dy.as_ptr().add(at), m),
-                    load(s, gamma.as_ptr().add(at), m),
+                    if EACH {
+                        load(s, gamma.as_ptr().add(at), m)
+                    } else {
+                        one
+                    },
                 )
             };
             let g = s.mul(dy, gamma);
@@ -174,6 +257,7 @@ fn sums<S: Simd>(s: S, [x, dy, gamma]: [&[f32]; 3], centre: S::F) -> [f64; 2] {
             let pair = s.add(s.add(of[0], of[1]), s.add(of[2], of[3]));
             *total += f64::from(s.sum(pair));
         }
+        from += x.len();
     }
     total
 }

@@ -1,4 +1,4 @@
-use super::{Affine, Forward, layer_norm, layer_norm_backward};
+use super::{Affine, Form, Forward, layer_norm, layer_norm_backward};
 use crate::isa::Isa;
 
 const EPS: f64 = 1e-5;
@@ -49,7 +49,7 @@ fn run(isa: Isa, x: &[f32], dims: [usize; 2], gamma: &[f32], beta: &[f32]) -> [V
     let mut got = [rows * count, rows, rows].map(|n| vec![f32::NAN; n]);
     let [y, mean, inverse] = &mut got;
     let affine = Affine { gamma, beta };
-    layer_norm(isa, x, dims, affine, EPS, y, mean, inverse);
+    layer_norm(isa, x, dims, affine, Form::rows(EPS), y, mean, inverse);
     got
 }
 
@@ -117,7 +117,7 @@ fn the_gradient_follows_the_definition() {
                     mean: &mean,
                     inverse: &inverse,
                 };
-                layer_norm_backward(isa, forward, &dy, &mut dx);
+                layer_norm_backward(isa, forward, Form::rows(EPS), &dy, &mut dx);
                 let want = slopes(&x, &dy, &gamma);
                 // The mean that is read is rounded to f32.
                 let tolerance = if offset == 0.0 { 2e-6 } else { 5e-5 };
@@ -137,7 +137,16 @@ fn doubles_are_as_exact_as_doubles() {
     let (gamma, beta) = (&wide(&gamma)[..], &wide(&beta)[..]);
     let affine = Affine { gamma, beta };
     let isa = Isa::current();
-    layer_norm(isa, &wide(&x), [15, 7], affine, EPS, y, mean, inverse);
+    layer_norm(
+        isa,
+        &wide(&x),
+        [15, 7],
+        affine,
+        Form::rows(EPS),
+        y,
+        mean,
+        inverse,
+    );
     for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
         assert!((got - want).abs() < 1e-12 * (1.0 + want.abs()));
     }
@@ -153,7 +162,7 @@ fn doubles_are_as_exact_as_doubles() {
         mean,
         inverse,
     };
-    layer_norm_backward(isa, forward, &wide(&dy), &mut dx);
+    layer_norm_backward(isa, forward, Form::rows(EPS), &wide(&dy), &mut dx);
     for (got, want) in dx.iter().zip(&want) {
         assert!((got - want).abs() < 1e-12 * (1.0 + want.abs()));
     }
@@ -171,5 +180,106 @@ fn a_row_of_one_number_is_its_beta_and_nan_stays() {
         assert_eq!(inverse[0], (1.0 / EPS.sqrt()) as f32);
         assert!(y[66..].iter().chain(&mean[2..]).all(|v| v.is_nan()));
         assert!(inverse[2].is_nan());
+    }
+}
+
+/// (rows, groups, channels of a group, elements of a channel).
+const GROUPED: [[usize; 4]; 7] = [
+    [6, 3, 2, 33],
+    [4, 4, 1, 49],
+    [6, 2, 5, 1],
+    [2, 1, 3, 4097],
+    [40, 4, 8, 31],
+    [0, 2, 3, 4],
+    [3, 3, 2, 0],
+];
+
+/// Each group's scales written out for each element of its rows: what plain rows make of them.
+fn spread(scales: &[f32], row: usize, [_, groups, channels, inner]: [usize; 4]) -> Vec<f32> {
+    let part = &scales[row % groups * channels..][..channels];
+    part.iter().flat_map(|v| vec![*v; inner]).collect()
+}
+
+#[test]
+fn groups_of_channels_are_rows_with_their_scales_written_out() {
+    for isa in Isa::available() {
+        for dims @ [rows, groups, channels, inner] in GROUPED {
+            let count = channels * inner;
+            let (x, dy) = (noise(rows * count, 1, 3.0), noise(rows * count, 4, 0.2));
+            let gamma = &noise(groups * channels, 2, 1.5)[..];
+            let beta = &noise(groups * channels, 3, 0.0)[..];
+            let form = Form {
+                groups,
+                ..Form::rows(EPS)
+            };
+            let mut got = [rows * count, rows, rows].map(|n| vec![f32::NAN; n]);
+            let [y, mean, inverse] = &mut got;
+            let affine = Affine { gamma, beta };
+            layer_norm(isa, &x, [rows, count], affine, form, y, mean, inverse);
+            let mut dx = vec![f32::NAN; rows * count];
+            let forward = Forward {
+                x: &x,
+                gamma,
+                mean,
+                inverse,
+            };
+            layer_norm_backward(isa, forward, form, &dy, &mut dx);
+            for row in (0..rows).filter(|_| count > 0) {
+                let own = |v: &'_ [f32]| v[row * count..(row + 1) * count].to_vec();
+                let [gamma, beta] = [gamma, beta].map(|scales| spread(scales, row, dims));
+                let want = oracle(&own(&x), &gamma, &beta);
+                near(&format!("{isa} {dims:?} y"), &own(y), &want[0], 1e-6);
+                near(
+                    &format!("{isa} {dims:?} mean"),
+                    &mean[row..=row],
+                    &want[1],
+                    1e-6,
+                );
+                if count > 2 {
+                    let want = slopes(&own(&x), &own(&dy), &gamma);
+                    near(&format!("{isa} {dims:?} dx"), &own(&dx), &want, 1e-5);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_not_centred_are_divided_by_their_root_mean_square() {
+    for isa in Isa::available() {
+        for dims @ [rows, count] in CASES {
+            let (x, dy) = (noise(rows * count, 1, 3.0), noise(rows * count, 4, 0.2));
+            let (gamma, beta) = (&noise(count, 2, 1.5)[..], &noise(count, 3, 0.0)[..]);
+            let form = Form {
+                centred: false,
+                ..Form::rows(EPS)
+            };
+            let mut got = [rows * count, rows, rows].map(|n| vec![f32::NAN; n]);
+            let [y, mean, inverse] = &mut got;
+            let affine = Affine { gamma, beta };
+            layer_norm(isa, &x, dims, affine, form, y, mean, inverse);
+            let mut dx = vec![f32::NAN; rows * count];
+            let forward = Forward {
+                x: &x,
+                gamma,
+                mean,
+                inverse,
+            };
+            layer_norm_backward(isa, forward, form, &dy, &mut dx);
+            assert!(mean.iter().all(|m| *m == 0.0));
+            let (mut wanted, mut slopes) = (vec![], vec![]);
+            for (x, dy) in x.chunks(count).zip(dy.chunks(count)) {
+                let n = count as f64;
+                let square = |v: &f32| f64::from(*v).powi(2);
+                let scale = 1.0 / (x.iter().map(square).sum::<f64>() / n + EPS).sqrt();
+                let h = |i: usize| f64::from(x[i]) * scale;
+                let g = |i: usize| f64::from(dy[i]) * f64::from(gamma[i]);
+                let along = (0..count).map(|i| g(i) * h(i)).sum::<f64>() / n;
+                wanted.extend((0..count).map(|i| h(i) * f64::from(gamma[i]) + f64::from(beta[i])));
+                slopes.extend((0..count).map(|i| scale * (g(i) - h(i) * along)));
+            }
+            near(&format!("{isa} {dims:?} y"), y, &wanted, 1e-6);
+            near(&format!("{isa} {dims:?} dx"), &dx, &slopes, 2e-6);
+        }
     }
 }

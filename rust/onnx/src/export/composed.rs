@@ -31,7 +31,14 @@ impl Whole {
 
 type Find = fn(&Nodes, &Step) -> Option<Whole>;
 
-const FINDS: &[Find] = &[global_pool, biased_convolution, linear, batch_norm];
+const FINDS: &[Find] = &[
+    global_pool,
+    biased_convolution,
+    linear,
+    batch_norm,
+    instance_norm,
+    local_response_norm,
+];
 
 /// The steps, with compositions as one step each.
 pub(super) fn compose(
@@ -254,4 +261,69 @@ fn batch_norm(nodes: &Nodes, step: &Step) -> Option<Whole> {
     let params = Attrs::new().with("eps", eps);
     let inputs = [x, weight, &bias, &mean, var];
     Some(Whole::new("batch_norm", params, &inputs))
+}
+
+/// A group norm with as many groups as channels; its operator is older.
+fn instance_norm(_: &Nodes, step: &Step) -> Option<Whole> {
+    let x = step.inputs.first().filter(|_| step.name == "group_norm")?;
+    let groups = x.shape().get(1).map(|&n| Attr::Int(n as i64));
+    if groups.as_ref() != step.params.get("num_groups") || x.rank() < 3 || !same_params(step) {
+        return None;
+    }
+    Some(Whole {
+        name: "instance_norm".to_owned(),
+        params: step.params.clone(),
+        inputs: step.inputs.clone(),
+        twin: step.twin.clone(),
+    })
+}
+
+/// x / (k + alpha mean)^beta, with means of squares over windows of channels, (size - 1) / 2 of
+/// them in front.
+fn local_response_norm(nodes: &Nodes, step: &Step) -> Option<Whole> {
+    let [x, power] = &step.inputs[..] else {
+        return None;
+    };
+    let power = nodes
+        .made(power, "pow_const")
+        .filter(|_| step.name == "div")?;
+    let sum = nodes.made(&power.inputs[0], "add")?;
+    let product = nodes.made(&sum.inputs[0], "mul")?;
+    let back = nodes.made(&product.inputs[0], "reshape")?;
+    let pool = nodes.made(&back.inputs[0], "avg_pool2d")?;
+    let apart = nodes.made(&pool.inputs[0], "reshape")?;
+    let square = nodes.made(&apart.inputs[0], "square")?;
+    let (k, alpha) = (
+        nodes.number(&sum.inputs[1])?,
+        nodes.number(&product.inputs[1])?,
+    );
+    let Some(&Attr::Float(beta)) = power.params.get("exponent") else {
+        return None;
+    };
+    let ints = |name: &str| match pool.params.get(name) {
+        Some(Attr::Ints(v)) => v.clone(),
+        _ => Vec::new(),
+    };
+    let &[size, 1] = &ints("kernel_size")[..] else {
+        return None;
+    };
+    let before = (size - 1) / 2;
+    let whole = ints("padding") == [before, 0, size - 1 - before, 0]
+        && ints("stride") == [1, 1]
+        && ints("dilation") == [1, 1]
+        && pool.params.get("count_include_pad") == Some(&Attr::Bool(true));
+    // One row of channels, whose neighbours the window reaches.
+    let along = at_both_sizes(apart, |inputs| inputs[0].rank() >= 3)
+        && apart.outputs[0].shape().get(1..3) == Some(&[1, x.shape()[1]][..])
+        && back.outputs[0].shape() == x.shape();
+    let same = same_params(pool) && same_params(power) && square.inputs[0].id() == x.id();
+    if !whole || !along || !same || x.dtype() != DType::F32 {
+        return None;
+    }
+    let params = Attrs::new()
+        .with("size", size)
+        .with("alpha", alpha)
+        .with("beta", beta)
+        .with("k", k);
+    Some(Whole::new("local_response_norm", params, &[x]))
 }

@@ -53,6 +53,23 @@ pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
         "global_max_pool2d" => e.direct("GlobalMaxPool", &[]),
         "batch_norm" => batch_norm(e)?,
         "layer_norm" => layer_norm(e)?,
+        "rms_norm" => rms_norm(e)?,
+        "instance_norm" => channel_norm(e, "InstanceNormalization", &[])?,
+        "group_norm" => {
+            let groups = Attribute::Int(e.int("num_groups")?);
+            channel_norm(e, "GroupNormalization", &[("num_groups", groups)])?;
+        }
+        "local_response_norm" => {
+            let float =
+                |name: &str| -> Result<Attribute> { Ok(Attribute::Float(e.float(name)? as f32)) };
+            let attributes = [
+                ("size", Attribute::Int(e.int("size")?)),
+                ("alpha", float("alpha")?),
+                ("beta", float("beta")?),
+                ("bias", float("k")?),
+            ];
+            e.direct("LRN", &attributes);
+        }
         "softmax" => soft(e, "Softmax")?,
         "log_softmax" => soft(e, "LogSoftmax")?,
         "sum" => reduce(e, "ReduceSum")?,
@@ -180,6 +197,40 @@ fn layer_norm(e: &mut Emit<'_>) -> Result<()> {
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
     (e.builder).node("LayerNormalization", &inputs, &outputs, &attributes);
+    Ok(())
+}
+
+/// That nobody reads the statistics, which the operator does not give.
+fn result_alone(e: &Emit<'_>) -> Result<()> {
+    if (1..e.outputs.len()).any(|i| e.wants(i)) {
+        return Err(Error::unsupported(format!(
+            "onnx.save: {}: its mean and deviation have no counterpart{}; compute them by ops.mean and ops.var",
+            e.step.name,
+            e.step.place()
+        )));
+    }
+    Ok(())
+}
+
+/// Of x, scale and bias.
+fn channel_norm(e: &mut Emit<'_>, op: &str, more: &[(&str, Attribute)]) -> Result<()> {
+    result_alone(e)?;
+    let mut attributes = vec![("epsilon", Attribute::Float(e.float("eps")? as f32))];
+    attributes.extend(more.iter().cloned());
+    e.direct(op, &attributes);
+    Ok(())
+}
+
+/// Its bias is 0, which nothing else can be recorded with.
+fn rms_norm(e: &mut Emit<'_>) -> Result<()> {
+    result_alone(e)?;
+    let axes = e.ints("normalized_shape")?.unwrap_or_default().len() as i64;
+    let attributes = [
+        ("axis", Attribute::Int(-axes)),
+        ("epsilon", Attribute::Float(e.float("eps")? as f32)),
+    ];
+    let inputs = e.inputs.to_vec();
+    e.finish("RMSNormalization", &[&inputs[0], &inputs[1]], &attributes);
     Ok(())
 }
 

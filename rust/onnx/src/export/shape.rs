@@ -56,6 +56,8 @@ pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
                 ],
             );
         }
+        "frame" => frame(e)?,
+        "overlap_add" => overlap_add(e)?,
         "resize" => resize(e)?,
         "iota" => iota(e)?,
         _ => return Ok(false),
@@ -284,6 +286,96 @@ fn iota(e: &mut Emit<'_>) -> Result<()> {
         bytes: bytes.into(),
     });
     e.finish("Identity", &[&constant], &[]);
+    Ok(())
+}
+
+/// Where element `k` of frame `d` stands: step d + dilation k, for all of them in order.
+fn frame_places(e: &Emit<'_>, count: usize, size: usize) -> Result<Vec<i64>> {
+    let (step, dilation) = (e.int("step")?, e.int("dilation")?);
+    let place = |d: usize, k: usize| step * d as i64 + dilation * k as i64;
+    Ok((0..count)
+        .flat_map(|d| (0..size).map(move |k| place(d, k)))
+        .collect())
+}
+
+/// The length of axis `at` of input 0, which must be the same at both sizes.
+fn fixed(e: &Emit<'_>, at: usize) -> Result<usize> {
+    let own = e.step.inputs[0].shape()[at];
+    match twin_shape(e) {
+        Some(twin) if twin[at] != own => {
+            let size = |n: usize| Attr::Int(n as i64);
+            Err(e.step.baked("dim", &size(own), &size(twin[at])))
+        }
+        _ => Ok(own),
+    }
+}
+
+/// An index of where each element of each frame stands: how many frames there are is written out.
+fn frame(e: &mut Emit<'_>) -> Result<()> {
+    let axis = e.int("dim")?.rem_euclid(e.rank(0).max(1) as i64) as usize;
+    fixed(e, axis)?;
+    let shape = e.step.outputs[0].shape();
+    let [count, size] = [shape[axis], shape[axis + 1]];
+    let places = frame_places(e, count, size)?;
+    let index = int_constant(e, &[count, size], &places);
+    let x = e.inputs[0].clone();
+    e.finish(
+        "Gather",
+        &[&x, &index],
+        &[("axis", Attribute::Int(axis as i64))],
+    );
+    Ok(())
+}
+
+fn int_constant(e: &mut Emit<'_>, shape: &[usize], values: &[i64]) -> String {
+    e.initializer(crate::ir::Constant {
+        dtype: DType::I64,
+        shape: shape.to_vec(),
+        bytes: values
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect::<Vec<u8>>()
+            .into(),
+    })
+}
+
+/// Zeros, and every element of every frame added where it stands.
+fn overlap_add(e: &mut Emit<'_>) -> Result<()> {
+    let rank = e.rank(0);
+    let axis = e.int("dim")?.rem_euclid(rank.max(1) as i64) as usize;
+    let (count, size) = (fixed(e, axis)?, fixed(e, axis + 1)?);
+    let length = e.step.outputs[0].shape()[axis];
+    let places = frame_places(e, count, size)?;
+    let x = e.inputs[0].clone();
+    // x's own sizes but for the two axes, which become one of `n`.
+    let sizes = |e: &mut Emit<'_>, n: usize| {
+        let end = [("end", Attribute::Int(axis as i64))];
+        let head = e.make("Shape", &[&x], &end);
+        let start = [("start", Attribute::Int(axis as i64 + 2))];
+        let tail = e.make("Shape", &[&x], &start);
+        let own = e.numbers(&[n as i64]);
+        e.make(
+            "Concat",
+            &[&head, &own, &tail],
+            &[("axis", Attribute::Int(0))],
+        )
+    };
+    let (flat, whole) = (sizes(e, count * size), sizes(e, length));
+    let updates = e.make("Reshape", &[&x, &flat], &[]);
+    let mut beside = vec![1; rank - 1 - axis];
+    beside[0] = count * size;
+    let index = int_constant(e, &beside, &places);
+    let index = e.make("Expand", &[&index, &flat], &[]);
+    let zero = e.scalar(e.dtype(0), 0.0);
+    let zeros = e.make("Expand", &[&zero, &whole], &[]);
+    e.finish(
+        "ScatterElements",
+        &[&zeros, &index, &updates],
+        &[
+            ("axis", Attribute::Int(axis as i64)),
+            ("reduction", Attribute::Str("add".to_owned())),
+        ],
+    );
     Ok(())
 }
 

@@ -94,20 +94,12 @@ fn trained_batch_norm(
 
 fn instance_norm(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, scale, bias) = (call.input(0)?, call.input(1)?, call.input(2)?);
-    let rank = call.rank(&x)?;
-    if rank < 3 {
-        return call.wrong(format!(
-            "the input has {rank} axes, wanted batch, channels and at least one more"
-        ));
-    }
-    let axes: Vec<usize> = (2..rank).collect();
-    let (centred, _, var) = centred(call, &x, &axes)?;
-    let normal = call.mul(
-        &centred,
-        &inverse_deviation(call, &var, call.float_or("epsilon", 1e-5)?)?,
-    )?;
-    let scaled = call.mul(&normal, &per_channel(call, &scale, rank)?)?;
-    Ok(vec![call.add(&scaled, &per_channel(call, &bias, rank)?)?])
+    let attrs = Attrs::new().with("eps", call.float_or("epsilon", 1e-5)?);
+    Ok(vec![call.record_one(
+        "instance_norm",
+        &[&x, &scale, &bias],
+        attrs,
+    )?])
 }
 
 /// x in the dtype of the statistics, and the dtype to go back to.
@@ -122,10 +114,6 @@ fn stashed(call: &Call<'_, '_>, x: &Value) -> Traced<(Value, DType)> {
         },
         dtype,
     ))
-}
-
-fn trailing_axes(call: &Call<'_, '_>, rank: usize) -> Traced<Vec<usize>> {
-    Ok((call.axis(call.int_or("axis", -1)?, rank)?..rank).collect())
 }
 
 /// Rows are everything from `axis` on; scale and bias broadcast to a row.
@@ -171,20 +159,25 @@ fn sizes(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|&n| n as i64).collect()
 }
 
+/// Rows are everything from `axis` on; the scale broadcasts to a row.
 fn rms_norm(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let (x, scale) = (call.input(0)?, call.input(1)?);
-    let axes = trailing_axes(call, call.rank(&x)?)?;
-    let (wide, dtype) = stashed(call, &x)?;
-    let power = call.reduce("mean", &call.mul(&wide, &wide)?, &axes, true)?;
-    let inverse = inverse_deviation(call, &power, call.float_or("epsilon", 1e-5)?)?;
-    let normal = call.cast(&call.mul(&wide, &inverse)?, dtype)?;
+    let shape = call.shape(&x)?;
+    let row = &shape[call.axis(call.int_or("axis", -1)?, shape.len())?..];
+    let attrs = Attrs::new()
+        .with("normalized_shape", sizes(row))
+        .with("eps", call.float_or("epsilon", 1e-5)?);
+    if call.shape(&scale)? == row && call.dtype(&scale)? == call.dtype(&x)? {
+        return Ok(vec![call.record_one("rms_norm", &[&x, &scale], attrs)?]);
+    }
+    let normal = call.record_one("rms_norm", &[&x], attrs)?;
     Ok(vec![call.mul(&normal, &scale)?])
 }
 
 /// Groups of channels; the scale is one a group before operator set 21, one
 /// a channel since.
 fn group_norm(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
-    let (x, scale, bias) = (call.input(0)?, call.input(1)?, call.input(2)?);
+    let (x, mut scale, mut bias) = (call.input(0)?, call.input(1)?, call.input(2)?);
     let shape = call.shape(&x)?;
     let groups = call.int_or("num_groups", 0)? as usize;
     if shape.len() < 2 || groups == 0 || shape[1] % groups != 0 {
@@ -192,25 +185,21 @@ fn group_norm(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
             "{shape:?} has no channels that divide into {groups} groups"
         ));
     }
-    let (wide, dtype) = stashed(call, &x)?;
-    let inner: usize = shape[2..].iter().product();
-    let split = call.reshape(&wide, &[shape[0], groups, shape[1] / groups * inner])?;
-    let (centred, _, var) = centred(call, &split, &[2])?;
-    let normal = call.mul(
-        &centred,
-        &inverse_deviation(call, &var, call.float_or("epsilon", 1e-5)?)?,
-    )?;
-    let normal = call.cast(&normal, dtype)?;
     if call.version() < 21 {
-        let scaled = call.mul(&normal, &per_channel(call, &scale, 3)?)?;
-        let y = call.add(&scaled, &per_channel(call, &bias, 3)?)?;
-        return Ok(vec![call.reshape(&y, &shape)?]);
+        for row in [&mut scale, &mut bias] {
+            let each = call.reshape(row, &[groups, 1])?;
+            let each = call.expand(&each, &[groups, shape[1] / groups])?;
+            *row = call.reshape(&each, &[shape[1]])?;
+        }
     }
-    let normal = call.reshape(&normal, &shape)?;
-    let scaled = call.mul(&normal, &per_channel(call, &scale, shape.len())?)?;
-    Ok(vec![
-        call.add(&scaled, &per_channel(call, &bias, shape.len())?)?,
-    ])
+    let attrs = Attrs::new()
+        .with("num_groups", groups)
+        .with("eps", call.float_or("epsilon", 1e-5)?);
+    Ok(vec![call.record_one(
+        "group_norm",
+        &[&x, &scale, &bias],
+        attrs,
+    )?])
 }
 
 fn mean_variance(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -239,37 +228,26 @@ fn lp_norm(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     Ok(vec![call.div(&x, &norm)?])
 }
 
-/// x / (bias + alpha / size * sum of squares of the channels around)^beta:
-/// the sum is a mean over a window that slides along the channels.
+/// Of an even window one channel more stands behind than in front.
 fn local_response(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
-    let shape = call.shape(&x)?;
-    let size = call.int_or("size", 0)?;
+    let (shape, size) = (call.shape(&x)?, call.int_or("size", 0)?);
     if shape.len() < 3 || size < 1 {
         return call.wrong(format!(
             "wanted batch, channels, more axes and size >= 1, got {shape:?} and {size}"
         ));
     }
-    let (alpha, beta, bias) = (
-        call.float_or("alpha", 1e-4)?,
-        call.float_or("beta", 0.75)?,
-        call.float_or("bias", 1.0)?,
-    );
-    let square = call.reshape(
-        &call.mul(&x, &x)?,
-        &[shape[0], 1, shape[1], shape[2..].iter().product()],
-    )?;
-    let before = (size - 1) / 2;
     let attrs = Attrs::new()
-        .with("kernel_size", vec![size, 1])
-        .with("stride", vec![1i64, 1])
-        .with("padding", vec![before, 0, size - 1 - before, 0])
-        .with("count_include_pad", true);
-    let mean = call.record_one("avg_pool2d", &[&square], attrs)?;
-    let mean = call.reshape(&mean, &shape)?;
-    let base = call.with_number("add", &call.with_number("mul", &mean, alpha)?, bias)?;
-    let power = call.with_number("pow", &base, beta)?;
-    Ok(vec![call.div(&x, &power)?])
+        .with("size", size)
+        .with("before", (size - 1) / 2)
+        .with("alpha", call.float_or("alpha", 1e-4)?)
+        .with("beta", call.float_or("beta", 0.75)?)
+        .with("k", call.float_or("bias", 1.0)?);
+    Ok(vec![call.record_one(
+        "local_response_norm",
+        &[&x],
+        attrs,
+    )?])
 }
 
 /// Before operator set 13 everything from `axis` on is one axis.

@@ -2,6 +2,7 @@
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
+use lamina_core::Attrs;
 
 pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("Reshape", 1, reshape),
@@ -11,8 +12,8 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("Transpose", 1, transpose),
     ("Expand", 8, expand),
     ("Tile", 6, tile),
-    ("DepthToSpace", 1, depth_to_space),
-    ("SpaceToDepth", 1, space_to_depth),
+    ("DepthToSpace", 1, |call| blocks(call, "depth_to_space")),
+    ("SpaceToDepth", 1, |call| blocks(call, "space_to_depth")),
 ];
 
 fn reshape(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
@@ -176,64 +177,14 @@ fn tile(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     Ok(vec![call.reshape(&x, &joined)?])
 }
 
-fn block(call: &Call<'_, '_>) -> Traced<usize> {
-    match call.int("blocksize")? {
-        Some(b @ 1..=65536) => Ok(b as usize),
-        other => call.wrong(format!(
-            "attribute 'blocksize' is {other:?}, wanted 1 or more"
-        )),
-    }
-}
-
-fn depth_to_space(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+/// Blocks of pixels into channels, or back.
+fn blocks(call: &mut Call<'_, '_>, op: &str) -> Traced<Vec<Value>> {
     let x = call.input(0)?;
-    let b = block(call)?;
-    let [batch, channels, height, width] = call.dims(&x, "the input")?;
-    if channels % (b * b) != 0 {
-        return call.wrong(format!(
-            "{channels} channels do not divide by the block's {}",
-            b * b
-        ));
-    }
-    let depth = channels / (b * b);
-    let (split, order) = match call.text("mode", "DCR")?.as_str() {
-        "DCR" => ([batch, b, b, depth, height, width], [0, 3, 4, 1, 5, 2]),
-        "CRD" => ([batch, depth, b, b, height, width], [0, 1, 4, 2, 5, 3]),
-        other => {
-            return call.wrong(format!(
-                "attribute 'mode' is '{other}', wanted 'DCR' or 'CRD'"
-            ));
-        }
+    let Some(size @ 1..) = call.int("blocksize")? else {
+        return call.wrong("attribute 'blocksize' is missing, wanted 1 or more");
     };
-    let x = call.reshape(&x, &split)?;
-    let x = call.transpose(&x, &order)?;
-    Ok(vec![
-        call.reshape(&x, &[batch, depth, height * b, width * b])?,
-    ])
-}
-
-fn space_to_depth(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
-    let x = call.input(0)?;
-    let b = block(call)?;
-    let [batch, channels, height, width] = call.dims(&x, "the input")?;
-    if height % b != 0 || width % b != 0 {
-        return call.wrong(format!(
-            "a picture of {height} x {width} does not divide by blocks of {b}"
-        ));
-    }
-    let (rows, cols) = (height / b, width / b);
-    let order = match call.text("mode", "DCR")?.as_str() {
-        "DCR" => [0, 3, 5, 1, 2, 4],
-        "CRD" => [0, 1, 3, 5, 2, 4],
-        other => {
-            return call.wrong(format!(
-                "attribute 'mode' is '{other}', wanted 'DCR' or 'CRD'"
-            ));
-        }
-    };
-    let x = call.reshape(&x, &[batch, channels, rows, b, cols, b])?;
-    let x = call.transpose(&x, &order)?;
-    Ok(vec![
-        call.reshape(&x, &[batch, channels * b * b, rows, cols])?,
-    ])
+    let attrs = Attrs::new()
+        .with("block_size", size)
+        .with("mode", call.text("mode", "DCR")?);
+    Ok(vec![call.record_one(op, &[&x], attrs)?])
 }

@@ -1,8 +1,10 @@
 //! Activations that are short formulas of elementwise functions, with which
 //! they fuse, and those that are one such function with parameters.
 
+use super::scaled;
+use crate::layout::resolve_axis;
 use crate::op::{FLOATS, want_dtype};
-use crate::ops::{elementwise as e, inputs};
+use crate::ops::{elementwise as e, inputs, softmax, views};
 use crate::{Attrs, DType, Error, Result, Tensor, params};
 use lamina_kernels::Func;
 
@@ -38,6 +40,15 @@ params! {
 
 params! {
     pub struct Lambda { lambd: f64 = 0.5 }
+}
+
+params! {
+    /// How sharp the bend is.
+    pub struct Softplus { beta: f64 = 1.0 }
+}
+
+params! {
+    pub struct Along { dim: i64 = -1 }
 }
 
 params! {
@@ -145,6 +156,19 @@ pub fn silu(name: &str, xs: &[Tensor]) -> Result<Tensor> {
     e::mul(&x, &e::unary(Func::Sigmoid, &x)?)
 }
 
+/// ln(1 + e^(beta x)) / beta.
+pub fn softplus(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
+    let [x] = inputs(name, xs)?;
+    let beta = Softplus::from_attrs(name, attrs)?.beta;
+    match beta {
+        1.0 => e::unary(Func::Softplus, &x),
+        0.0 => Err(Error::argument(format!(
+            "{name}: beta is 0, by which is divided"
+        ))),
+        _ => scaled(&e::unary(Func::Softplus, &scaled(&x, beta)?)?, 1.0 / beta),
+    }
+}
+
 /// ln sigmoid(x) = -ln(1 + e^-x).
 pub fn logsigmoid(name: &str, xs: &[Tensor]) -> Result<Tensor> {
     let x = float(name, xs)?;
@@ -177,6 +201,40 @@ pub fn hardtanh(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
         },
         &x,
     )
+}
+
+/// clip(x, 0, 6) (Howard et al. 2017).
+pub fn relu6(name: &str, xs: &[Tensor]) -> Result<Tensor> {
+    let x = float(name, xs)?;
+    e::unary(Func::Clip { lo: 0.0, hi: 6.0 }, &x)
+}
+
+/// x - tanh(x).
+pub fn tanhshrink(name: &str, xs: &[Tensor]) -> Result<Tensor> {
+    let x = float(name, xs)?;
+    e::sub(&x, &e::unary(Func::Tanh, &x)?)
+}
+
+/// The first half of an axis times sigmoid of the second (Dauphin et al. 2017).
+pub fn glu(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
+    let x = float(name, xs)?;
+    let axis = resolve_axis(name, Along::from_attrs(name, attrs)?.dim, x.rank())?;
+    let length = x.shape()[axis];
+    if length % 2 != 0 {
+        return Err(Error::shape(format!(
+            "{name}: axis {axis} of x {:?} has {length} elements, wanted an even number",
+            x.shape()
+        )));
+    }
+    let value = views::narrow(&x, axis, 0, length / 2)?;
+    let gate = views::narrow(&x, axis, length / 2, length)?;
+    e::mul(&value, &e::unary(Func::Sigmoid, &gate)?)
+}
+
+/// softmax(-x).
+pub fn softmin(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
+    let x = float(name, xs)?;
+    softmax::softmax(&e::neg(&x)?, Along::from_attrs(name, attrs)?.dim)
 }
 
 /// x where |x| > lambd, else 0.

@@ -1,7 +1,9 @@
 //! Ops whose result's shape depends on the data: their inputs are computed at
 //! the call, on the CPU, and the result goes back to the inputs' device.
 
+use crate::layout::resolve_axis;
 use crate::ops::elementwise::cast;
+use crate::ops::{gather, views};
 use crate::{DType, Device, Error, Result, Tensor, params};
 use lamina_kernels::Isa;
 use lamina_kernels::nms::{NmsOptions, nms as kernel};
@@ -28,6 +30,33 @@ pub fn nonzero(x: &Tensor) -> Result<Tensor> {
         count += 1;
     }
     indices(&found, &[count, rank], x.device())
+}
+
+params! {
+    /// None for the flattened tensor.
+    pub struct Compress { dim: Option<i64> = None }
+}
+
+/// The slices of an axis for which the condition (count,) holds; x beyond its end is left out.
+pub fn compress(name: &str, x: &Tensor, condition: &Tensor, form: &Compress) -> Result<Tensor> {
+    let (x, axis) = match form.dim {
+        Some(dim) => (x.clone(), resolve_axis(name, dim, x.rank())?),
+        None => (views::reshape_to(x, &[x.len()])?, 0),
+    };
+    let length = x.shape()[axis];
+    if condition.rank() != 1 || condition.len() > length {
+        return Err(Error::shape(format!(
+            "{name}: condition has shape {:?}, wanted one axis of at most {length}",
+            condition.shape()
+        )));
+    }
+    let hits = cast(condition, DType::Bool)?.to_vec::<u8>()?;
+    let kept: Vec<i64> = (0..)
+        .zip(&hits)
+        .filter(|(_, hit)| **hit != 0)
+        .map(|(i, _)| i)
+        .collect();
+    gather::take(&x, &indices(&kept, &[kept.len()], x.device())?, axis as i64)
 }
 
 params! {

@@ -6,15 +6,19 @@ pub mod batch_norm;
 pub mod conv;
 pub mod data_dependent;
 pub mod einsum;
+pub mod embedding;
 pub mod fold;
+pub mod indexing;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;
+pub mod norm;
 pub mod pool;
 pub mod quantize;
 pub mod quantized;
 pub mod reduce;
 pub mod shape;
+pub mod similarity;
 
 use super::{elementwise as e, matmul, views};
 use crate::node::set_grad_enabled;
@@ -49,6 +53,16 @@ pub fn twin_vjp(
     let mut found = found.into_iter();
     let of = |t: &Tensor| t.requires_grad().then(|| found.next().flatten());
     Ok(inputs.iter().map(of).map(Option::flatten).collect())
+}
+
+/// x times a number.
+fn scaled(x: &Tensor, factor: f64) -> Result<Tensor> {
+    e::mul(x, &e::number_like(x, factor))
+}
+
+/// x plus a number.
+fn plus(x: &Tensor, number: f64) -> Result<Tensor> {
+    e::add(x, &e::number_like(x, number))
 }
 
 /// x wᵀ + b, with w (out, in) as PyTorch has it.

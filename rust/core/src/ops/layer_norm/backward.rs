@@ -8,11 +8,12 @@ use crate::op::{
 };
 use crate::ops::composed;
 use crate::{Attrs, DType, Error, Result, Tensor, params};
+use lamina_gpu::kernels::LayerNormForm;
 use lamina_kernels::{Isa, layer_norm as kernel};
 
 params! {
     /// The weight's axes say what a row is.
-    pub struct LayerNormBackward {}
+    pub struct LayerNormBackward { centred: bool = true }
 }
 
 const NAME: &str = "layer_norm_backward";
@@ -69,7 +70,7 @@ impl Op for LayerNormBackward {
 
     fn vjp(&self, vjp: &Vjp<'_>) -> Result<Vec<Option<Tensor>>> {
         composed::twin_vjp(vjp, |inputs| {
-            Ok(vec![composed::layer_norm::backward(inputs)?])
+            Ok(vec![composed::layer_norm::backward(inputs, self.centred)?])
         })
     }
 
@@ -96,6 +97,10 @@ impl Op for LayerNormBackward {
                         mean: call.slice(3)?,
                         inverse: call.slice(4)?,
                     },
+                    kernel::Form {
+                        centred: self.centred,
+                        ..kernel::Form::rows(0.0)
+                    },
                     call.slice(0)?,
                     call.out(0)?,
                 )
@@ -114,7 +119,12 @@ impl Op for LayerNormBackward {
         };
         let dims = dims(&x.shape, weight.shape.len());
         let operands = [dy, x, weight, mean, inverse];
-        let kernels = lamina_gpu::kernels::layer_norm_backward(operands, dims, call.caps)?;
+        let form = LayerNormForm {
+            eps: 0.0,
+            centred: self.centred,
+            groups: 1,
+        };
+        let kernels = lamina_gpu::kernels::layer_norm_backward(operands, dims, form, call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 

@@ -2,6 +2,8 @@
 //! the inverse of its deviation.
 //!
 //! y = (x - mean) / sqrt(var + eps) * weight + bias  (Ba, Kiros, Hinton 2016)
+//!
+//! RMS normalisation is the same with 0 for the mean  (Zhang and Sennrich 2019)
 
 mod backward;
 
@@ -16,17 +18,28 @@ use crate::op::{
     Blocked, Class, FLOATS, Gradient, Lowered, Meta, Op, OpRef, Strides, Vjp, arity, want_dtype,
 };
 use crate::{Attrs, DType, Error, Result, Tensor, params};
+use lamina_gpu::kernels::LayerNormForm;
 use lamina_kernels::reduce::Reduction;
 use lamina_kernels::{Func, Isa, layer_norm as kernel};
 
 params! {
-    /// The last axes of x, which make one row; `eps` is added to the variance.
-    pub struct LayerNorm { normalized_shape: Vec<i64>, eps: f64 = 1e-5 }
+    /// The last axes of x, which make one row; `eps` is added to the variance.  Without `centred`
+    /// it is RMS normalisation: the mean is taken for 0.
+    pub struct LayerNorm { normalized_shape: Vec<i64>, eps: f64 = 1e-5, centred: bool = true }
+}
+
+params! {
+    /// As PyTorch's: without an `eps` that of x's dtype.
+    pub struct RmsNorm { normalized_shape: Vec<i64>, eps: Option<f64> = None }
 }
 
 const NAME: &str = "layer_norm";
 
 impl LayerNorm {
+    fn own_name(&self) -> &'static str {
+        if self.centred { NAME } else { "rms_norm" }
+    }
+
     /// How many of the last axes are a row.
     pub(crate) fn axes(&self) -> usize {
         self.normalized_shape.len()
@@ -34,17 +47,17 @@ impl LayerNorm {
 
     /// A row's sizes, where `x` ends in them.
     fn row<'a>(&self, x: &'a [usize]) -> Result<&'a [usize]> {
-        let wanted = &self.normalized_shape;
+        let (name, wanted) = (self.own_name(), &self.normalized_shape);
         if wanted.is_empty() || wanted.iter().any(|&n| n < 1) {
             return Err(Error::shape(format!(
-                "{NAME}: normalized_shape is {wanted:?}, wanted the lengths of the last axes of x, \
+                "{name}: normalized_shape is {wanted:?}, wanted the lengths of the last axes of x, \
                  at least one and none of them 0"
             )));
         }
         let row = &x[x.len().saturating_sub(wanted.len())..];
         if row.iter().map(|&n| n as i64).ne(wanted.iter().copied()) {
             return Err(Error::shape(format!(
-                "{NAME}: x has shape {x:?}, normalized_shape is {wanted:?}; x must end in it"
+                "{name}: x has shape {x:?}, normalized_shape is {wanted:?}; x must end in it"
             )));
         }
         Ok(row)
@@ -68,7 +81,7 @@ pub(crate) fn mean(t: &Tensor, axes: usize) -> Result<Tensor> {
 
 impl Op for LayerNorm {
     fn name(&self) -> &str {
-        NAME
+        self.own_name()
     }
 
     fn params(&self) -> Attrs {
@@ -77,18 +90,19 @@ impl Op for LayerNorm {
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Vec<Meta>> {
         let [x, weight, bias] = arity(self, inputs)?;
-        want_dtype(NAME, "x", x.dtype, FLOATS)?;
+        let own = self.own_name();
+        want_dtype(own, "x", x.dtype, FLOATS)?;
         let row = self.row(&x.shape)?;
         for (name, given) in [("weight", &weight), ("bias", &bias)] {
             if given.shape != row {
                 return Err(Error::shape(format!(
-                    "{NAME}: {name} has shape {:?}, wanted {row:?}, the normalized_shape",
+                    "{own}: {name} has shape {:?}, wanted {row:?}, the normalized_shape",
                     given.shape
                 )));
             }
             if given.dtype != x.dtype {
                 return Err(Error::dtype(format!(
-                    "{NAME}: x is {}, {name} {}; cast one first",
+                    "{own}: x is {}, {name} {}; cast one first",
                     x.dtype, given.dtype
                 )));
             }
@@ -116,7 +130,9 @@ impl Op for LayerNorm {
         let mut grads = vec![None, None, None];
         let mut terms = Vec::new();
         if let Some(dy) = &vjp.grads[0] {
-            let op = OpRef::new(LayerNormBackward {});
+            let op = OpRef::new(LayerNormBackward {
+                centred: self.centred,
+            });
             let inputs = [dy, x, weight, mean, inverse].map(Tensor::clone);
             terms.push(record_one(&op, &inputs)?);
             if vjp.needs[1] {
@@ -128,7 +144,8 @@ impl Op for LayerNorm {
         }
         let [_, count] = dims(x.shape(), weight.rank());
         let share = |g: &Tensor, sign: f64| e::mul(g, &e::number_like(g, sign / count as f64));
-        if let Some(g) = &vjp.grads[1] {
+        // A mean that is taken for 0 depends on nothing.
+        if let Some(g) = vjp.grads[1].as_ref().filter(|_| self.centred) {
             terms.push(views::expand(&share(g, 1.0)?, x.shape())?);
         }
         if let Some(g) = &vjp.grads[2] {
@@ -168,7 +185,11 @@ impl Op for LayerNorm {
                         gamma: call.slice(1)?,
                         beta: call.slice(2)?,
                     },
-                    self.eps,
+                    kernel::Form {
+                        eps: self.eps,
+                        centred: self.centred,
+                        groups: 1,
+                    },
                     call.out(0)?,
                     call.out(1)?,
                     call.out(2)?,
@@ -187,8 +208,12 @@ impl Op for LayerNorm {
             return Err(Error::internal("layer_norm: three inputs"));
         };
         let dims = dims(&x.shape, self.normalized_shape.len());
-        let kernels =
-            lamina_gpu::kernels::layer_norm([x, weight, bias], dims, self.eps, call.caps)?;
+        let form = LayerNormForm {
+            eps: self.eps,
+            centred: self.centred,
+            groups: 1,
+        };
+        let kernels = lamina_gpu::kernels::layer_norm([x, weight, bias], dims, form, call.caps)?;
         Ok(Lowered::Kernels(kernels))
     }
 
@@ -200,12 +225,49 @@ impl Op for LayerNorm {
 /// As recorded by name: from x, and weight and bias where they are given.
 pub fn layer_norm(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Vec<Tensor>> {
     let form = LayerNorm::from_attrs(name, attrs)?;
-    let (Some(x), true) = (xs.first(), xs.len() <= 3) else {
+    if !(1..=3).contains(&xs.len()) {
         return Err(Error::argument(format!(
             "{name}: takes x, and weight and bias where they are, got {} tensors",
             xs.len()
         )));
+    }
+    filled(form, xs)
+}
+
+/// As recorded by name: from x, and weight where it is given, y alone.
+pub fn rms_norm(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<Tensor> {
+    let RmsNorm {
+        normalized_shape,
+        eps,
+    } = RmsNorm::from_attrs(name, attrs)?;
+    let (Some(x), true) = (xs.first(), xs.len() <= 2) else {
+        return Err(Error::argument(format!(
+            "{name}: takes x, and weight where it is, got {} tensors",
+            xs.len()
+        )));
     };
+    let form = LayerNorm {
+        normalized_shape,
+        eps: eps.unwrap_or_else(|| epsilon(x.dtype())),
+        centred: false,
+    };
+    let outputs = filled(form, xs)?;
+    Ok(outputs[0].clone())
+}
+
+/// The distance from 1 to the next number.
+fn epsilon(dtype: DType) -> f64 {
+    match dtype {
+        DType::F64 => f64::EPSILON,
+        DType::F16 => 2f64.powi(-10),
+        DType::BF16 => 2f64.powi(-7),
+        _ => f64::from(f32::EPSILON),
+    }
+}
+
+/// With 1 and 0 for the weight and the bias that are not given.
+fn filled(form: LayerNorm, xs: &[Tensor]) -> Result<Vec<Tensor>> {
+    let x = &xs[0];
     let row = form.row(x.shape())?;
     let mut inputs = xs.to_vec();
     for missing in [1.0, 0.0].iter().skip(xs.len() - 1) {

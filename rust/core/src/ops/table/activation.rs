@@ -11,6 +11,8 @@ const PLAIN: &[(&str, Plain)] = &[
     ("silu", a::silu),
     ("hardswish", a::hardswish),
     ("logsigmoid", a::logsigmoid),
+    ("relu6", a::relu6),
+    ("tanhshrink", a::tanhshrink),
     ("isinf", a::isinf),
     ("isfinite", a::isfinite),
 ];
@@ -23,6 +25,9 @@ const FORMED: &[(&str, Formed)] = &[
     ("gelu", a::gelu),
     ("hardsigmoid", a::hardsigmoid),
     ("hardtanh", a::hardtanh),
+    ("softplus", a::softplus),
+    ("softmin", a::softmin),
+    ("glu", a::glu),
     ("hardshrink", a::hardshrink),
     ("softshrink", a::softshrink),
     ("threshold", a::threshold),

@@ -78,7 +78,6 @@ pub(super) fn entries(b: &mut Builder) {
         Func::Asinh,
         Func::Acosh,
         Func::Atanh,
-        Func::Softplus,
         Func::Softsign,
         Func::Mish,
         Func::Sigmoid,

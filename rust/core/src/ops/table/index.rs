@@ -1,9 +1,10 @@
 //! Reading and writing by index.
 
-use super::{Builder, sample};
+use super::{Builder, Sample, sample};
 use crate::ops::composed::make::{OneHot, one_hot};
+use crate::ops::composed::{embedding, indexing};
 use crate::ops::{gather as g, inputs};
-use crate::{DType, Result, Tensor, params};
+use crate::{Attrs, DType, Result, Tensor, params};
 
 params! {
     pub struct Dim { dim: i64 = 0 }
@@ -14,6 +15,7 @@ params! {
 }
 
 type Read = fn(&Tensor, &Tensor, i64) -> Result<Tensor>;
+type Formed = fn(&str, &[Tensor], &Attrs) -> Result<Tensor>;
 type Write = fn(&Tensor, &Tensor, &Tensor, i64) -> Result<Tensor>;
 
 pub(super) fn entries(b: &mut Builder) {
@@ -57,15 +59,38 @@ pub(super) fn entries(b: &mut Builder) {
             Ok(vec![y])
         },
     );
-    b.composed(
-        "embedding",
-        sample(&[&[2], &[3, 4]]).typed(0, DType::I64),
-        |name, xs, attrs| {
-            super::NoParams::from_attrs(name, attrs)?;
-            let [index, weight] = inputs(name, xs)?;
-            Ok(vec![g::take(&weight, &index, 0)?])
-        },
-    );
+    let formed: [(&str, Sample, Formed); 5] = [
+        (
+            "embedding",
+            sample(&[&[2], &[3, 4]]).typed(0, DType::I64),
+            embedding::embedding,
+        ),
+        (
+            "embedding_bag",
+            sample(&[&[2, 2], &[3, 4]]).typed(0, DType::I64),
+            embedding::embedding_bag,
+        ),
+        (
+            "gather_nd",
+            sample(&[&[3, 4], &[2, 1]]).typed(1, DType::I64),
+            indexing::gather_nd,
+        ),
+        (
+            "scatter_nd",
+            sample(&[&[3, 4], &[2, 1], &[2, 4]]).typed(1, DType::I64),
+            indexing::scatter_nd,
+        ),
+        (
+            "reverse_sequence",
+            sample(&[&[3, 2], &[2]]).typed(1, DType::I64),
+            indexing::reverse_sequence,
+        ),
+    ];
+    for (name, sample, record) in formed {
+        b.composed(name, sample, move |name, xs, attrs| {
+            Ok(vec![record(name, xs, attrs)?])
+        });
+    }
     b.composed(
         "one_hot",
         sample(&[&[4]])

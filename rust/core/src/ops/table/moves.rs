@@ -1,10 +1,10 @@
 //! Ops that put elements elsewhere.
 
-use super::{Builder, sample};
-use crate::ops::composed::shape::{flip, select, tile};
+use super::{Builder, Sample, sample};
+use crate::ops::composed::shape::{self, flip, select, tile};
 use crate::ops::concat::{self, concat, stack};
 use crate::ops::{inputs, pad, resize, scatter_slice};
-use crate::params;
+use crate::{Attrs, Result, Tensor, params};
 
 params! {
     pub struct Repeats { repeats: Vec<i64> }
@@ -53,6 +53,35 @@ pub(super) fn entries(b: &mut Builder) {
             Dims::from_attrs(name, attrs)?.dims.as_deref(),
         )?])
     });
+    type Formed = fn(&str, &[Tensor], &Attrs) -> Result<Tensor>;
+    let pictures = || sample(&[&[1, 4, 2, 2]]);
+    let formed: [(&str, Sample, Formed); 4] = [
+        (
+            "depth_to_space",
+            pictures().with("block_size", 2i64),
+            shape::depth_to_space,
+        ),
+        (
+            "space_to_depth",
+            pictures().with("block_size", 2i64),
+            shape::space_to_depth,
+        ),
+        (
+            "channel_shuffle",
+            pictures().with("groups", 2i64),
+            shape::channel_shuffle,
+        ),
+        (
+            "unflatten",
+            pictures().with("dim", 1i64).with("sizes", vec![2i64, -1]),
+            shape::unflatten,
+        ),
+    ];
+    for (name, sample, record) in formed {
+        b.composed(name, sample, move |name, xs, attrs| {
+            Ok(vec![record(name, xs, attrs)?])
+        });
+    }
     let place = one().with("dim", 0i64).with("index", 1i64);
     b.composed("select", place, |name, xs, attrs| {
         let [x] = inputs(name, xs)?;

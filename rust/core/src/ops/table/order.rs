@@ -1,7 +1,7 @@
 //! Orders, running sums, and what depends on the data.
 
 use super::{Builder, NoParams, sample};
-use crate::ops::composed::data_dependent::{Nms, nms, nonzero};
+use crate::ops::composed::data_dependent::{Compress, Nms, compress, nms, nonzero};
 use crate::ops::{argmax, cumulative, inputs, sort};
 
 pub(super) fn entries(b: &mut Builder) {
@@ -35,5 +35,11 @@ pub(super) fn entries(b: &mut Builder) {
         NoParams::from_attrs(name, attrs)?;
         let [x] = inputs(name, xs)?;
         Ok(vec![nonzero(&x)?])
+    });
+    let some = super::Sample::default;
+    b.composed("compress", some(), |name, xs, attrs| {
+        let [x, condition] = inputs(name, xs)?;
+        let form = Compress::from_attrs(name, attrs)?;
+        Ok(vec![compress(name, &x, &condition, &form)?])
     });
 }

@@ -2,7 +2,7 @@
 
 use super::{Builder, sample};
 use crate::ops::{inputs, random};
-use crate::{DType, Device, Result, params};
+use crate::{DType, Device, Result, Tensor, params};
 
 params! {
     pub struct Uniform {
@@ -61,11 +61,16 @@ pub(super) fn entries(b: &mut Builder) {
             device(p.device.as_deref())?,
         )?])
     });
-    b.composed("dropout", sample(&[&[4]]), |name, xs, attrs| {
-        let [x] = inputs(name, xs)?;
-        Ok(vec![random::dropout(
-            &x,
-            Dropout::from_attrs(name, attrs)?.p,
-        )?])
-    });
+    type Drop = fn(&Tensor, f64) -> Result<Tensor>;
+    const DROPS: [(&str, Drop, &[usize]); 3] = [
+        ("dropout", random::dropout, &[4]),
+        ("alpha_dropout", random::alpha_dropout, &[4]),
+        ("feature_dropout", random::feature_dropout, &[2, 3, 4]),
+    ];
+    for (name, drop, shape) in DROPS {
+        b.composed(name, sample(&[shape]), move |name, xs, attrs| {
+            let [x] = inputs(name, xs)?;
+            Ok(vec![drop(&x, Dropout::from_attrs(name, attrs)?.p)?])
+        });
+    }
 }

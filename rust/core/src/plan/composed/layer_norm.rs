@@ -74,6 +74,7 @@ pub fn layer_norm(around: &Around<'_>, at: usize) -> Option<Found> {
     let op = LayerNorm {
         normalized_shape: row.iter().map(|&n| n as i64).collect(),
         eps,
+        centred: true,
     };
     let inputs = [x, weight, bias];
     // Its own checks say whether the operands are those of a layer norm.
