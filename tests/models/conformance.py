@@ -155,7 +155,9 @@ def fallbacks(case, model) -> list[str]:
     try:
         return list(model.explain(named).fallbacks)
     except lamina.UnsupportedError:
-        return []  # Shapes that depend on data: planned part by part.
+        # Planned part by part: there is no one plan, but a report of the nodes.
+        report = lamina.onnx.check(case.model.SerializeToString(), device=model.device)
+        return [f"{node.operator} runs on the CPU: {node.why}" for node in report.fallbacks]
 
 
 def _attempt(case, device, strict) -> list[str]:
