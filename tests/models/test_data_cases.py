@@ -13,7 +13,6 @@ DOUBLES = {
     "pytorch-operator/test_operator_add_size1_right_broadcast",
     "pytorch-operator/test_operator_add_size1_singleton_broadcast",
     "pytorch-operator/test_operator_addconstant",
-    "simple/test_sequence_model7",
 }
 
 
