@@ -32,7 +32,9 @@ def load(
     Args:
         path: A file, or its bytes.
         device: `auto` (the best hardware GPU, else the CPU), `cpu`, `gpu`, `gpu:N`.
-        strict: Raise where an op has no kernel on the device instead of running it on the CPU.
+        strict: Raise where an op has no kernel on the device instead of running it on the CPU: as
+            a plan is made or, where shapes inside depend on data, as its part of the model runs.
+            What float64 takes part in has no kernel on any GPU.
         shapes: A size for a symbolic dimension (`{"N": 4}`) or a shape for an input
             (`{"x": (4, None, 224)}`, None leaves a size as it is).
 

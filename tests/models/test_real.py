@@ -54,6 +54,35 @@ def test_faces_are_found(device, data):
         assert (name, len(found)) == (name, count)
 
 
+def decoded(raw):
+    """Corners from what the simplified model gives: offsets from priors, variances 0.1 and 0.2."""
+    priors = []
+    least = {8: [10, 16, 24], 16: [32, 48], 32: [64, 96], 60: [128, 192, 256]}
+    for (rows, columns), boxes in zip([(30, 40), (15, 20), (8, 10), (4, 5)], least.values(), strict=True):
+        # The last strides are the image's size over the map's, not a power of two.
+        down, across = 240 / rows, 320 / columns
+        for y in range(rows):
+            for x in range(columns):
+                for size in boxes:
+                    centre = ((x + 0.5) * across / 320, (y + 0.5) * down / 240)
+                    priors.append((*centre, size / 320, size / 240))
+    priors = np.clip(np.array(priors), 0.0, 1.0)
+    centre = priors[:, :2] + raw[..., :2] * 0.1 * priors[:, 2:]
+    size = priors[:, 2:] * np.exp(raw[..., 2:] * 0.2)
+    return np.concatenate([centre - size / 2, centre + size / 2], -1)
+
+
+def test_both_face_models_say_the_same(device, data):
+    """The simplified one leaves the decoding to the caller."""
+    results = {}
+    for name in ("version-RFB-320", "version-RFB-320_simplified"):
+        model = lamina.onnx.load(data / "faces" / f"{name}.onnx", device=device)
+        results[name] = model.run({"input": photo(data, "photo-2")})
+    whole, raw = results.values()
+    assert_close(raw["scores"], whole["scores"], "model", "float32")
+    assert_close(decoded(raw["boxes"].astype(np.float64)), whole["boxes"], "model", "float32")
+
+
 def digits(data):
     with gzip.open(data / "mnist" / "t10k-images-idx3-ubyte.gz") as file:
         _, count, rows, columns = struct.unpack(">4I", file.read(16))
@@ -96,6 +125,16 @@ def squeezenet_input(data, file):
     picture = pictures.read(data / "imagenet" / file)
     mean = [103.94, 116.78, 123.68]
     return pictures.to_array(picture, (224, 224), mean, [1], "nchw", "bgr").astype(np.float16)
+
+
+def test_every_file_of_these_folders_is_used(data):
+    known = {
+        "faces": {f"{name}.jpg" for name in FACES}
+        | {f"version-RFB-320{s}.onnx" for s in ("", "_simplified")},
+        "imagenet": {"SqueezeNet_fp16.onnx", "kitten_224.png", "fish.png"},
+    }
+    for folder, names in known.items():
+        assert {path.name for path in (data / folder).iterdir()} - {"LICENSE"} == names
 
 
 # ONNX Runtime's answers; the data's README has 282 (tiger cat) for the kitten, which it ranks third

@@ -1,4 +1,4 @@
-"""Random graphs of ops, on every device against NumPy in float64.
+"""Random graphs of ops, on every device against NumPy in float64: values, gradients, updates in place.
 
 What a program ends in is planned as one graph, so that whatever the planner fuses, moves or leaves out must
 not show.  A failure prints the shortest part of the program that still fails.  `LAMINA_FUZZ_SECONDS` runs
@@ -7,205 +7,19 @@ more graphs, for that long on each device; `LAMINA_FUZZ_SEED` begins elsewhere.
 
 import os
 import time
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from random_graphs import ORACLE, OURS, draw
 
 import lamina
 from helpers import rng
-from lamina import ops
+from lamina import nn, ops, optim
 from lamina.testing import assert_close
-from oracle import elementwise, pool, product, reduce
 
 GRAPHS = 40
-STEPS = 14
 SECONDS = float(os.environ.get("LAMINA_FUZZ_SECONDS", "0"))
 SEED = int(os.environ.get("LAMINA_FUZZ_SEED", "0"))
-SHAPES = [
-    (),
-    (1,),
-    (5,),
-    (33,),
-    (2, 3),
-    (17, 4),
-    (1, 31),
-    (2, 3, 4),
-    (2, 4, 6, 5),
-    (1, 16, 7, 9),
-    (2, 3, 1, 8),
-]
-LARGEST = 6_000
-
-
-class UnfitError(Exception):
-    """These operands are none for this op."""
-
-
-@dataclass
-class Program:
-    """Steps over numbered values; the first are leaves."""
-
-    leaves: list[np.ndarray]
-    steps: list[tuple[str, list[int], dict]] = field(default_factory=list)
-
-    def run(self, kinds, wrap):
-        """Every value, computed by `kinds[name]` from leaves made by `wrap`."""
-        values = [wrap(leaf) for leaf in self.leaves]
-        for name, inputs, params in self.steps:
-            values.append(kinds[name](*(values[i] for i in inputs), **params))
-        return values
-
-    def without_what_nobody_reads(self, wanted):
-        """The steps that value `wanted` needs."""
-        first, needed = len(self.leaves), {wanted}
-        for at in range(wanted, first - 1, -1):
-            if at in needed:
-                needed.update(self.steps[at - first][1])
-        return [at for at in sorted(needed) if at >= first]
-
-    def text(self, wanted):
-        lines = [f"# v{i}: {leaf.shape}" for i, leaf in enumerate(self.leaves)]
-        for at in self.without_what_nobody_reads(wanted):
-            name, inputs, params = self.steps[at - len(self.leaves)]
-            told = [f"v{i}" for i in inputs] + [f"{k}={v!r}" for k, v in params.items()]
-            lines.append(f"v{at} = {name}({', '.join(told)})")
-        return "\n".join(lines)
-
-
-UNARY = {
-    "tanh": np.tanh,
-    "sin": np.sin,
-    "relu": lambda x: np.maximum(x, 0.0),
-    "neg": np.negative,
-    "abs": np.abs,
-    "sigmoid": elementwise.sigmoid,
-    "square": np.square,
-}
-BINARY = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum}
-REDUCE = {"sum": reduce.total, "mean": reduce.mean, "max": reduce.largest}
-
-
-def cut(x, starts, ends, steps):
-    return x[tuple(slice(*bounds) for bounds in zip(starts, ends, steps, strict=True))]
-
-
-ORACLE = {
-    **UNARY,
-    **BINARY,
-    **REDUCE,
-    "reshape": lambda x, shape: x.reshape(shape),
-    "permute": lambda x, dims: np.transpose(x, dims),
-    "expand": lambda x, shape: np.broadcast_to(x, shape),
-    "cut": cut,
-    "concat": lambda *xs, dim: np.concatenate(xs, dim),
-    "pad": lambda x, pads: np.pad(x, pads),
-    "where": lambda a, b, c: np.where(a > b, a, c),
-    "softmax": reduce.softmax,
-    "matmul": lambda a, b: product.matmul(a, b) / np.sqrt(a.shape[-1]),
-    "conv2d": lambda x, w, **how: product.conv(x, w, **how) / np.sqrt(w[0].size),
-    "avg_pool2d": lambda x, kernel, stride: pool.avg_pool(x, pool.windows(x.shape, kernel, stride)),
-}
-OURS = {
-    **{name: getattr(ops, name) for name in [*UNARY, *BINARY, *REDUCE]},
-    "reshape": ops.reshape,
-    "permute": ops.permute,
-    "expand": ops.expand,
-    "cut": lambda x, starts, ends, steps: x[tuple(map(slice, starts, ends, steps))],
-    "concat": lambda *xs, dim: ops.concat(xs, dim),
-    "pad": ops.pad,
-    "where": lambda a, b, c: ops.where(a > b, a, c),
-    "softmax": ops.softmax,
-    "matmul": lambda a, b: (a @ b) / float(np.sqrt(a.shape[-1])),
-    "conv2d": lambda x, w, **how: ops.conv2d(x, w, **how) / float(np.sqrt(np.prod(w.shape[1:]))),
-    "avg_pool2d": lambda x, kernel, stride: ops.avg_pool2d(x, kernel, stride),
-}
-
-
-def sizes(r, shape):
-    """Another shape of as many elements."""
-    rest, out = int(np.prod(shape)), []
-    while rest > 1 and len(out) < 3:
-        divisors = [d for d in range(1, rest + 1) if rest % d == 0]
-        out.append(int(r.choice(divisors)))
-        rest //= out[-1]
-    return [*out, rest]
-
-
-def choose(r, values):
-    """A step whose operands are among `values`: name, their numbers, parameters; may be unfit."""
-    at = int(r.integers(len(values)))
-    x, name = values[at], str(r.choice(list(ORACLE)))
-    rank = x.ndim
-    axis = int(r.integers(max(rank, 1)))
-    other = int(r.integers(len(values)))
-    if name in UNARY:
-        return name, [at], {}
-    if name in BINARY:
-        return name, [at, other], {}
-    if name == "where":
-        return name, [at, other, int(r.integers(len(values)))], {}
-    if rank == 0 or x.size == 0:
-        raise UnfitError
-    if name in REDUCE:
-        dim = sorted({axis, int(r.integers(rank))}) if name != "max" else axis
-        return name, [at], {"dim": dim, "keepdim": bool(r.integers(2))}
-    if name == "softmax":
-        return name, [at], {"dim": axis}
-    if name == "reshape":
-        return name, [at], {"shape": sizes(r, x.shape)}
-    if name == "permute":
-        return name, [at], {"dims": [int(d) for d in r.permutation(rank)]}
-    if name == "expand":
-        return (
-            name,
-            [at],
-            {"shape": [int(r.integers(1, 4)), *(n if n > 1 else int(r.integers(1, 4)) for n in x.shape)]},
-        )
-    if name == "pad":
-        return name, [at], {"pads": [tuple(map(int, r.integers(0, 3, 2))) for _ in range(rank)]}
-    if name == "concat":
-        return name, [at, other], {"dim": axis}
-    if name == "cut":
-        starts = [int(r.integers(n)) for n in x.shape]
-        ends = [int(r.integers(s, n)) + 1 for s, n in zip(starts, x.shape, strict=True)]
-        return name, [at], {"starts": starts, "ends": ends, "steps": [int(s) for s in r.integers(1, 3, rank)]}
-    if name == "matmul":
-        y = values[other]
-        if y.ndim == 0 or x.shape[-1] != y.shape[max(y.ndim - 2, 0)]:
-            raise UnfitError
-        return name, [at, other], {}
-    if rank != 4:
-        raise UnfitError
-    if min(x.shape[2:]) < 3:
-        raise UnfitError
-    if name == "conv2d":
-        w = values[other]
-        if w.ndim != 4 or w.shape[1] != x.shape[1] or max(w.shape[2:]) > 3:
-            raise UnfitError
-        return name, [at, other], {"stride": int(r.integers(1, 3)), "padding": int(r.integers(3))}
-    return name, [at], {"kernel": int(r.integers(1, 3)), "stride": int(r.integers(1, 3))}
-
-
-def draw(seed):
-    """A program of a few leaves and up to `STEPS` steps, whose values stay small."""
-    r = rng(seed)
-    leaves = [r.standard_normal(SHAPES[r.integers(len(SHAPES))]) for _ in range(4)]
-    leaves += [r.standard_normal((4, leaves[0].shape[1] if leaves[0].ndim == 4 else 16, 3, 3))]
-    program = Program([leaf.astype(np.float32).astype(np.float64) for leaf in leaves])
-    values = list(program.leaves)
-    while len(program.steps) < STEPS:
-        try:
-            step = choose(r, values)
-            made = ORACLE[step[0]](*(values[i] for i in step[1]), **step[2])
-        except (UnfitError, ValueError, IndexError, ZeroDivisionError):
-            continue
-        made = np.asarray(made, np.float64)
-        if made.size > LARGEST or made.ndim > 6 or np.abs(made).max(initial=0.0) > 100.0:
-            continue
-        program.steps.append(step)
-        values.append(made)
-    return program, values
 
 
 def fails(program, values, wanted, device):
@@ -247,4 +61,183 @@ def test_many_random_graphs(device):
     until, seed = time.monotonic() + SECONDS, SEED + GRAPHS
     while time.monotonic() < until:
         check(seed, device)
+        seed += 1
+
+
+# ---- gradients
+
+
+def weights_of(program, values):
+    """Of the last three values, for a sum that they all take part in."""
+    return [rng(at).standard_normal(value.shape) for at, value in enumerate(values[-3:])]
+
+
+def total(program, weights, leaves):
+    """NumPy's: the sum of the last three values, weighted."""
+    values = program.run(ORACLE, lambda leaf: leaves[id(leaf)])
+    return sum(float(np.sum(w * v)) for w, v in zip(weights, values[-3:], strict=True))
+
+
+def ours(program, weights, leaves):
+    """The same sum, recorded."""
+    rest = iter(leaves)
+    values = program.run(OURS, lambda _: next(rest))[-3:]
+    like = leaves[0]
+    parts = [
+        ops.sum(lamina.tensor(w, dtype=like.dtype, device=like.device) * v)
+        for w, v in zip(weights, values, strict=True)
+    ]
+    return parts[0] + parts[1] + parts[2]
+
+
+def gradients(program, weights, arrays, dtype, device):
+    """Of the sum, by every leaf; zeros where it does not depend on one."""
+    leaves = [lamina.tensor(x.astype(dtype), device=device, requires_grad=True) for x in arrays]
+    out = ours(program, weights, leaves)
+    if not out.requires_grad:
+        return [np.zeros(x.shape) for x in arrays]
+    found = [g if g is None else g.numpy() for g in lamina.grad(out, leaves)]
+    return [np.zeros(x.shape) if g is None else g for g, x in zip(found, arrays, strict=True)]
+
+
+def slope(program, weights, direction, step=1e-6):
+    """Central difference along a direction of all leaves; None where the sum has a kink or jumps."""
+
+    def at(t):
+        leaves = zip(program.leaves, direction, strict=True)
+        return total(program, weights, {id(x): x + t * d for x, d in leaves})
+
+    low, here, high = at(-step), at(0.0), at(step)
+    size = max(1.0, abs(here), abs(high - low) / (2 * step))
+    # A smooth function's second difference is step**2 times its curvature.
+    if abs(high - 2 * here + low) > 1e-4 * step * size + 1e-12 * size:
+        return None
+    return (high - low) / (2 * step)
+
+
+def directions(program, seed):
+    """All leaves at random, and single elements."""
+    r = rng(seed)
+    for _ in range(3):
+        yield [r.standard_normal(x.shape) for x in program.leaves]
+    for _ in range(12):
+        one = [np.zeros(x.shape) for x in program.leaves]
+        chosen = one[r.integers(len(one))].reshape(-1)
+        chosen[r.integers(chosen.size)] = 1.0
+        yield one
+
+
+def is_steady(program, weights, arrays, exact):
+    """Whether float32's rounding leaves the gradient what it is: no kink or tie lies near."""
+    for seed in range(2):
+        near = [x * (1 + 1e-6 * rng(seed).standard_normal(x.shape)) for x in arrays]
+        for have, want in zip(gradients(program, weights, near, np.float64, "cpu"), exact, strict=True):
+            try:
+                assert_close(have, want, "model", "float32")
+            except AssertionError:
+                return False
+    return True
+
+
+def check_slopes(seed):
+    """Float64 gradients against central differences of NumPy; how many slopes were compared."""
+    program, values = draw(seed)
+    weights = weights_of(program, values)
+    exact = gradients(program, weights, program.leaves, np.float64, "cpu")
+    compared = 0
+    for direction in directions(program, seed):
+        wanted = slope(program, weights, direction)
+        if wanted is None:
+            continue
+        compared += 1
+        products = [g * d for g, d in zip(exact, direction, strict=True)]
+        got = sum(float(np.sum(p)) for p in products)
+        size = max(1.0, sum(float(np.abs(p).sum()) for p in products))
+        size = max(size, abs(total(program, weights, {id(x): x for x in program.leaves})))
+        if not abs(got - wanted) <= 1e-6 * size:
+            ends = "\n\n".join(program.text(at) for at in range(len(values) - 3, len(values)))
+            pytest.fail(f"seed {seed}: slope {got!r}, numerically {wanted!r}\n{ends}")
+    return compared
+
+
+def check_gradients(seed, device):
+    """Float32 gradients against float64's; False where a kink lies too near to say."""
+    program, values = draw(seed)
+    weights = weights_of(program, values)
+    exact = gradients(program, weights, program.leaves, np.float64, "cpu")
+    if not is_steady(program, weights, program.leaves, exact):
+        return False
+    got = gradients(program, weights, program.leaves, np.float32, device)
+    for at, (have, want) in enumerate(zip(got, exact, strict=True)):
+        try:
+            assert_close(have, want, "model", "float32")
+        except AssertionError as error:
+            ends = "\n\n".join(program.text(at) for at in range(len(values) - 3, len(values)))
+            pytest.fail(f"seed {seed} on {device}, gradient of v{at}:\n{ends}\n{error}")
+    return True
+
+
+def check_updates(seed, device):
+    """Two steps of an optimizer in place against the same without; views held keep what they saw."""
+    program, values = draw(seed)
+    weights = weights_of(program, values)
+    arrays, speed = list(program.leaves), [np.zeros(x.shape) for x in program.leaves]
+    params = [nn.Parameter(lamina.tensor(x.astype(np.float32), device=device)) for x in arrays]
+    opt, rate = optim.SGD(params, lr=1.0, momentum=0.5), 0.0
+    for _ in range(2):
+        exact = gradients(program, weights, arrays, np.float64, "cpu")
+        if not is_steady(program, weights, arrays, exact):
+            return False
+        rate = rate or 1e-3 / max(1.0, max(float(np.abs(g).max(initial=0.0)) for g in exact))
+        opt.param_groups[0]["lr"] = rate
+        # A view, and something not yet computed: both read what is about to be written over.
+        held = [(p.tensor.reshape(-1), p.tensor * 2.0) for p in params]
+        opt.zero_grad()
+        out = ours(program, weights, [p.tensor for p in params])
+        if out.requires_grad:
+            out.backward()
+        for p in params:
+            if p.grad is None:
+                p.grad = ops.zeros(p.shape, device=device)
+        opt.step()
+        for (view, twice), x in zip(held, arrays, strict=True):
+            assert_close(view, x.reshape(-1), "model", "float32")
+            assert_close(twice, x * 2.0, "model", "float32")
+        speed = [0.5 * v + g for v, g in zip(speed, exact, strict=True)]
+        arrays = [x - rate * v for x, v in zip(arrays, speed, strict=True)]
+        for p, x, before in zip(params, arrays, program.leaves, strict=True):
+            # Steps are small beside what they change: they are compared by themselves.
+            moved = (p.tensor.numpy().astype(np.float64) - before) * 1e3
+            assert_close(moved, (x - before) * 1e3, "model", "float16")
+            assert_close(p.tensor, x, "model", "float32")
+    return True
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_slopes_of_random_graphs(part):
+    compared = [check_slopes(SEED + seed) for seed in range(part, GRAPHS, 4)]
+    # Some directions meet kinks; most must not.
+    assert sum(compared) >= 8 * len(compared)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_gradients_of_random_graphs(device, part):
+    done = [check_gradients(SEED + seed, device) for seed in range(part, GRAPHS, 4)]
+    assert sum(done) >= len(done) // 2
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_updates_of_random_graphs(device, part):
+    done = [check_updates(SEED + seed, device) for seed in range(part, GRAPHS, 4)]
+    assert sum(done) >= len(done) // 2
+
+
+@pytest.mark.skipif(not SECONDS, reason="LAMINA_FUZZ_SECONDS says how long")
+def test_many_gradients(device):
+    until, seed = time.monotonic() + SECONDS, SEED + GRAPHS
+    while time.monotonic() < until:
+        if device == "cpu":
+            check_slopes(seed)
+        check_gradients(seed, device)
+        check_updates(seed, device)
         seed += 1

@@ -133,8 +133,7 @@ def scatter_add(x: TensorLike, index: TensorLike, source: TensorLike, dim: int =
         dim: The axis that is indexed.
 
     Returns:
-        The shape of x.  On a GPU the order of additions is not fixed unless
-        LAMINA_DETERMINISTIC=1.
+        The shape of x.  Sums are made in the order of the indices: the same bits at each run.
 
     Raises:
         IndexError: An index is out of range (when evaluated).

@@ -263,6 +263,8 @@ pub fn check_environment() -> PyResult<()> {
     run(|| {
         pool::from_env().map_err(Error::argument)?;
         isa::Isa::from_env().map_err(Error::argument)?;
+        lamina_core::memory::from_env()?;
+        lamina_core::eager_from_env()?;
         lamina_core::tune::budget()?;
         Ok(())
     })

@@ -1,6 +1,6 @@
 //! Devices: the CPU, and GPU adapters by number.
 
-use crate::{Error, Result, memory};
+use crate::{DType, Error, Result, memory};
 use lamina_gpu::Gpu;
 use parking_lot::RwLock;
 use std::fmt;
@@ -79,6 +79,11 @@ impl Device {
         };
         *DEFAULT.write() = Some(device);
         Ok(device)
+    }
+
+    /// Whether values of `dtype` can lie there.
+    pub fn holds(self, dtype: DType) -> bool {
+        self == Device::Cpu || crate::call::gpu_storage(dtype).is_some()
     }
 
     pub fn set_default(device: Device) {

@@ -9,6 +9,7 @@ use crate::plan::{Failure, Plan, Watch, capture::Capture};
 use crate::tensor::{Inner, held_pending};
 use crate::{Error, Result, Storage, Tensor, Value};
 use parking_lot::Mutex;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -51,13 +52,26 @@ fn remember(key: u128, plan: &Arc<Plan>) {
     plans.by_key.insert(key, (plan.clone(), clock));
 }
 
+thread_local! {
+    static STRICT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether evaluations on this thread refuse steps of a GPU's graph that have
+/// no kernel there; returns the former setting.
+pub fn set_strict(on: bool) -> bool {
+    STRICT.replace(on)
+}
+
 /// Computes `targets`, the pending cells of the graphs they touch, and every
 /// held tensor that reads a value about to be donated.
 pub fn eval(targets: &[Tensor]) -> Result<()> {
-    match planned(targets)? {
-        Some(job) => run(&job, None),
-        None => Ok(()),
+    let Some(job) = planned(targets)? else {
+        return Ok(());
+    };
+    if STRICT.get() {
+        job.plan.refuse_fallbacks()?;
     }
+    run(&job, None)
 }
 
 /// The plan that `eval` would run; None if everything is computed.

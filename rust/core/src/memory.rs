@@ -9,6 +9,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+const VARIABLE: &str = "LAMINA_MEMORY_LIMIT";
+
 const ALIGN: usize = 64;
 /// Freed blocks kept for reuse, in bytes in all.
 const KEPT: usize = 1 << 28;
@@ -37,8 +39,17 @@ pub fn limit() -> usize {
     *LIMIT.get_or_init(|| asked().unwrap_or_else(|| machine_bytes() / 10 * 8))
 }
 
+/// What the environment asks for.  A library checks this once when it is
+/// loaded, so that a mistyped value is an error there.
+pub fn from_env() -> Result<Option<usize>> {
+    match std::env::var_os(VARIABLE) {
+        Some(value) => parse(&value.to_string_lossy()).map(Some),
+        None => Ok(None),
+    }
+}
+
 fn asked() -> Option<usize> {
-    parse_bytes(&std::env::var("LAMINA_MEMORY_LIMIT").ok()?)
+    from_env().ok().flatten()
 }
 
 /// The limit for a GPU: what was asked for holds for each device; without it
@@ -47,15 +58,23 @@ pub(crate) fn asked_limit(shared: bool) -> Option<usize> {
     if shared { Some(limit()) } else { asked() }
 }
 
-fn parse_bytes(text: &str) -> Option<usize> {
-    let text = text.trim();
-    let (digits, factor) = match text.chars().last()? {
-        'k' | 'K' => (&text[..text.len() - 1], 1 << 10),
-        'm' | 'M' => (&text[..text.len() - 1], 1 << 20),
-        'g' | 'G' => (&text[..text.len() - 1], 1 << 30),
+fn parse(value: &str) -> Result<usize> {
+    let text = value.trim();
+    let (digits, factor) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
         _ => (text, 1),
     };
-    digits.trim().parse::<usize>().ok()?.checked_mul(factor)
+    let number = digits.trim().parse::<usize>().ok();
+    number
+        .and_then(|n| n.checked_mul(factor))
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| {
+            Error::argument(format!(
+                "{VARIABLE}: got '{value}', wanted a whole number of bytes above 0, as 500000000, 512M or 4G (K, M, G are powers of 1024)"
+            ))
+        })
 }
 
 fn machine_bytes() -> usize {
@@ -88,7 +107,7 @@ pub fn check_budget(bytes: usize) -> Result<()> {
     let live = LIVE.load(Ordering::Relaxed);
     if live.saturating_add(bytes) > limit() {
         return Err(Error::out_of_memory(format!(
-            "{bytes} bytes wanted with {live} in use exceed the budget of {} bytes; use smaller tensors or raise LAMINA_MEMORY_LIMIT",
+            "{bytes} bytes wanted with {live} in use exceed the budget of {} bytes; use smaller tensors or raise {VARIABLE}",
             limit()
         )));
     }

@@ -97,9 +97,24 @@ fn current_site() -> Option<Arc<str>> {
     site
 }
 
+/// `LAMINA_EAGER`: 1 runs each op as it is recorded.  A library checks this once
+/// when it is loaded, so that a mistyped value is an error there.
+pub fn eager_from_env() -> Result<bool> {
+    let Some(value) = std::env::var_os("LAMINA_EAGER") else {
+        return Ok(false);
+    };
+    match value.to_string_lossy().trim() {
+        "1" => Ok(true),
+        "0" | "" => Ok(false),
+        other => Err(Error::argument(format!(
+            "LAMINA_EAGER: got '{other}', wanted 1 or 0"
+        ))),
+    }
+}
+
 fn eager() -> bool {
     static EAGER: OnceLock<bool> = OnceLock::new();
-    *EAGER.get_or_init(|| std::env::var("LAMINA_EAGER").is_ok_and(|v| v == "1"))
+    *EAGER.get_or_init(|| eager_from_env().unwrap_or(false))
 }
 
 /// Inputs live on one device, save for 0-d CPU tensors.
@@ -185,7 +200,8 @@ fn view_now(op: &OpRef, inputs: &[Tensor]) -> Option<Tensor> {
     }
     let value = input.value_now()?;
     let layout = rule.view(&value.layout)?;
-    Some(Tensor::with_value(Value { layout, ..value }))
+    let view = Value { layout, ..value };
+    Some(Tensor::from_value_of(view, input.device()))
 }
 
 /// As [`record_op`], for an op with a single result.

@@ -112,8 +112,14 @@ pub(crate) fn forget_held(id: u64) {
 
 impl Tensor {
     pub(crate) fn with_value(value: Value) -> Tensor {
-        let meta = Meta::new(value.dtype, value.layout.shape.clone());
         let device = value.device();
+        Tensor::from_value_of(value, device)
+    }
+
+    /// A tensor of `device` on computed storage, which may lie on the CPU: what
+    /// steps there made, and float64, which a GPU does not have.
+    pub fn from_value_of(value: Value, device: Device) -> Tensor {
+        let meta = Meta::new(value.dtype, value.layout.shape.clone());
         Tensor::make(
             meta,
             device,
@@ -186,9 +192,8 @@ impl Tensor {
         if !shape.is_empty() && device == Device::Cpu {
             crate::memory::check_budget(wanted)?;
         }
-        Ok(Tensor::with_value(
-            Value::from_bytes(dtype, shape, bytes)?.to_device(device)?,
-        ))
+        let value = Value::from_bytes(dtype, shape, bytes)?.to_device(device)?;
+        Ok(Tensor::from_value_of(value, device))
     }
 
     /// A tensor on computed storage.
@@ -401,7 +406,7 @@ impl Tensor {
     /// The same value without gradient history.
     pub fn detach(&self) -> Result<Tensor> {
         match self.value_now() {
-            Some(value) => Ok(Tensor::with_value(value)),
+            Some(value) => Ok(Tensor::from_value_of(value, self.device())),
             None => crate::ops::views::detach(self),
         }
     }
@@ -411,11 +416,18 @@ impl Tensor {
         if self.device() == device {
             return Ok(self.clone());
         }
-        if self.dtype() == DType::F64 && device != Device::Cpu {
+        if !device.holds(self.dtype()) {
             return Err(Error::unsupported(format!(
-                "to: float64 does not exist on {device}; cast to float32 first"
+                "to: {} does not exist on {device}; cast to float32 first, or stay on the CPU",
+                self.dtype()
             )));
         }
+        crate::ops::transfer::transfer(self, device)
+    }
+
+    /// As [`Tensor::to_device`]; what the device does not hold stays in CPU
+    /// memory, and the steps on it are fallbacks of the device's plans.
+    pub fn belonging_to(&self, device: Device) -> Result<Tensor> {
         crate::ops::transfer::transfer(self, device)
     }
 
@@ -430,7 +442,7 @@ impl Tensor {
     /// One number in every element: a broadcast view, no memory.
     pub fn full(shape: &[usize], number: f64, dtype: DType, device: Device) -> Result<Tensor> {
         crate::layout::checked_len(shape)?;
-        let scalar = Tensor::scalar(dtype, number).to_device(device)?;
+        let scalar = Tensor::scalar(dtype, number).belonging_to(device)?;
         if shape.is_empty() {
             Ok(scalar)
         } else {

@@ -96,9 +96,9 @@ impl Value {
 
     /// The same storage bytes on another device; strides and offset stay.
     /// Leaving a GPU waits for the runs behind the value, and fails if one of
-    /// them met an index out of range.
+    /// them met an index out of range.  What the device does not hold stays.
     pub fn to_device(&self, device: Device) -> Result<Value> {
-        if self.device() == device {
+        if self.device() == device || !device.holds(self.dtype) {
             return Ok(self.clone());
         }
         let storage = match (&self.storage, device) {

@@ -81,7 +81,7 @@ impl AtIndex {
         run(|| {
             let value = e::cast(&value, x.dtype())?;
             let value = if value.rank() == 0 {
-                value.to_device(x.device())?
+                value.belonging_to(x.device())?
             } else {
                 value
             };

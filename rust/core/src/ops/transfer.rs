@@ -67,7 +67,7 @@ pub fn transfer(x: &Tensor, to: Device) -> Result<Tensor> {
     }
     let value = x.host_value()?.to_device(to)?;
     if !x.requires_grad() {
-        return Ok(Tensor::from_value(value));
+        return Ok(Tensor::from_value_of(value, to));
     }
     let op = OpRef::new(Transfer {
         from: x.device(),

@@ -43,6 +43,8 @@ pub fn fold(graph: &mut Graph) -> Result<()> {
     wanted.retain(|id| made.contains(id));
     let values = run(graph, folded, &wanted)?;
     for (id, value) in wanted.into_iter().zip(values) {
+        // Where a step ran on the CPU, its result goes back once and for all.
+        let value = value.to_device(graph.values[id].device)?;
         graph.values[id].origin = Origin::Constant(value);
     }
     Ok(())

@@ -3,7 +3,8 @@
 //! becomes one more output of the program.
 
 use super::graph::{Graph, Id, Node, Work};
-use crate::{Class, Device};
+use crate::call::gpu_storage;
+use crate::{Class, DType, Device};
 use lamina_kernels::{Chain, Func, Instr, Reg};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,27 +15,36 @@ const GPU_OPERANDS: usize = 7;
 const CPU_OPERANDS: usize = 24;
 const INSTRUCTIONS: usize = 96;
 
-/// Elementwise ops that WGSL cannot say move to the CPU before they are
-/// fused, so that they take no others with them.
+/// Ops on dtypes that a GPU does not hold, and elementwise ones that WGSL
+/// cannot say, move to the CPU before anything is fused, so that they take no
+/// others with them.
 pub fn place(graph: &mut Graph) -> Vec<String> {
     let mut moved = Vec::new();
     for at in 0..graph.nodes.len() {
         let node = &graph.nodes[at];
-        let (Device::Gpu(_), Class::Elementwise(func)) = (node.device, node.class()) else {
+        if node.device == Device::Cpu {
             continue;
-        };
-        let dtypes: Vec<_> = node
-            .inputs
-            .iter()
-            .chain(&node.outputs)
-            .map(|&id| graph.meta(id).dtype)
-            .collect();
-        if let Some(why) = crate::ops::elementwise::not_on_gpu(func, &dtypes) {
+        }
+        if let Some(why) = not_on_gpu(graph, node) {
             moved.push(format!("{} runs on the CPU: {why}", node.name()));
             graph.nodes[at].device = Device::Cpu;
         }
     }
     moved
+}
+
+/// Why a node runs on no GPU, whatever its kernels.  Views do not run.
+pub fn not_on_gpu(graph: &Graph, node: &Node) -> Option<String> {
+    let ids = node.inputs.iter().chain(&node.outputs);
+    let dtypes: Vec<DType> = ids.map(|&id| graph.meta(id).dtype).collect();
+    match node.class() {
+        Class::View(_) => None,
+        Class::Elementwise(func) => crate::ops::elementwise::not_on_gpu(func, &dtypes),
+        _ => dtypes
+            .into_iter()
+            .find(|&dtype| gpu_storage(dtype).is_none())
+            .map(|dtype| format!("{dtype} does not exist on a GPU")),
+    }
 }
 
 struct Group {

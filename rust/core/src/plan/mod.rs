@@ -126,6 +126,18 @@ impl Plan {
         &self.fallbacks
     }
 
+    /// An error that lists the steps that have no kernel on their device.
+    pub fn refuse_fallbacks(&self) -> Result<()> {
+        if self.fallbacks.is_empty() {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!(
+            "strict: {} step(s) have no kernel on the GPU: {}; load without strict to run them on the CPU",
+            self.fallbacks.len(),
+            self.fallbacks.join("; ")
+        )))
+    }
+
     /// Bytes that CPU intermediates take in one run.
     pub fn arena_bytes(&self) -> usize {
         self.cpu_parts().map(cpu::CpuPart::arena_bytes).sum()
@@ -167,18 +179,8 @@ pub(crate) fn missing_on_gpu(
     program::program(&mut graph);
     dead::dead(&mut graph);
     widen::widen(&mut graph);
-    for node in &graph.nodes {
-        if let crate::Class::Elementwise(func) = node.class() {
-            let dtypes: Vec<DType> = node
-                .inputs
-                .iter()
-                .chain(&node.outputs)
-                .map(|&id| graph.meta(id).dtype)
-                .collect();
-            if let Some(why) = crate::ops::elementwise::not_on_gpu(func, &dtypes) {
-                return Ok(Some(why));
-            }
-        }
+    if let Some(why) = (graph.nodes.iter()).find_map(|node| fuse::not_on_gpu(&graph, node)) {
+        return Ok(Some(why));
     }
     fuse::fuse(&mut graph);
     epilogue::epilogue(&mut graph);

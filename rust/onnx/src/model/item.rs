@@ -63,8 +63,9 @@ impl Item {
     /// What a name stands for at the end of a trace, on the model's device
     /// (0-d constants too).
     pub(super) fn of(value: &Value, device: Device) -> Traced<Item> {
-        let tensor =
-            |value: &Value| -> Traced<Tensor> { Ok(to_tensor(value, device)?.to_device(device)?) };
+        let tensor = |value: &Value| -> Traced<Tensor> {
+            Ok(to_tensor(value, device)?.belonging_to(device)?)
+        };
         Ok(match value {
             Value::List(values) => {
                 Item::Sequence(values.iter().map(tensor).collect::<Traced<_>>()?)

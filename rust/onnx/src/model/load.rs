@@ -8,7 +8,7 @@ use crate::ir::{self, Attribute, Constant, Graph, Unsupported, ValueInfo};
 use crate::ops;
 use crate::trace::{Entry, Value, constant, is_unsupported};
 use bytes::Bytes;
-use lamina_core::{DType, Device, Result};
+use lamina_core::{Device, Result};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -40,7 +40,7 @@ impl Model {
         } = model;
         hoist_constants(&mut graph);
         for input in &graph.inputs {
-            check_input(input, device, &mut unsupported);
+            check_input(input, &mut unsupported);
         }
         let initializers = std::mem::take(&mut graph.initializers);
         let constants = available(initializers, device, &mut unsupported)?;
@@ -140,13 +140,10 @@ pub(super) fn hoist_constants(graph: &mut Graph) {
     graph.nodes = kept;
 }
 
-pub(super) fn check_input(input: &ValueInfo, device: Device, unsupported: &mut Vec<Unsupported>) {
+pub(super) fn check_input(input: &ValueInfo, unsupported: &mut Vec<Unsupported>) {
     let what = format!("input '{}'", input.name);
-    let why = match input.dtype {
-        _ if unsupported.iter().any(|u| u.what == what) => return,
-        None => "it has no element type".to_owned(),
-        Some(DType::F64) if device != Device::Cpu => format!("float64 does not exist on {device}"),
-        Some(_) => return,
-    };
-    unsupported.push(Unsupported { what, why });
+    if input.dtype.is_none() && !unsupported.iter().any(|u| u.what == what) {
+        let why = "it has no element type".to_owned();
+        unsupported.push(Unsupported { what, why });
+    }
 }

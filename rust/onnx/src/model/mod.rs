@@ -93,7 +93,7 @@ impl Model {
         self.check(inputs)?;
         let inputs = inputs
             .iter()
-            .map(|item| item.map(|t| t.to_device(self.device)))
+            .map(|item| item.map(|t| t.belonging_to(self.device)))
             .collect::<Result<Vec<_>>>()?;
         let structural = self.structural.load(Ordering::Relaxed);
         finish(self.trace_with(&inputs, &inputs, structural, true))
@@ -102,17 +102,29 @@ impl Model {
     /// The results for `inputs` (in order), on the model's device.
     pub fn run(&self, inputs: &[Item]) -> Result<Vec<Item>> {
         if self.eager {
-            let outputs = self.trace(inputs)?;
-            lamina_core::eval(&item::tensors(&outputs))?;
-            return Ok(outputs);
+            return self.run_eagerly(inputs);
         }
         let Planned { plan, outputs } = self.planned(inputs)?;
         let results = plan.run(&values(inputs)?)?;
-        let mut results = results.into_iter().map(Tensor::from_value);
+        let of_device = |value| Tensor::from_value_of(value, self.device);
+        let mut results = results.into_iter().map(of_device);
         Ok(outputs
             .iter()
             .map(|form| form.filled(&mut results))
             .collect())
+    }
+
+    /// Traces on the values and runs what was recorded, part by part.
+    fn run_eagerly(&self, inputs: &[Item]) -> Result<Vec<Item>> {
+        // What was recorded before the model is not the model's.
+        lamina_core::eval(&item::tensors(inputs))?;
+        let strict = lamina_core::set_strict(self.strict);
+        let outputs = self.trace(inputs).and_then(|outputs| {
+            lamina_core::eval(&item::tensors(&outputs))?;
+            Ok(outputs)
+        });
+        lamina_core::set_strict(strict);
+        outputs
     }
 
     /// What the steps of [`Model::run`] take, over so many runs.
@@ -158,14 +170,8 @@ impl Model {
     fn compile(&self, key: Key, placeholders: &[Item], outputs: &[Item]) -> Result<Planned> {
         let (inputs, results) = (item::tensors(placeholders), item::tensors(outputs));
         let plan = Arc::new(lamina_core::compile(&inputs, &results)?);
-        let fallbacks = plan.plan().fallbacks();
-        if self.strict && !fallbacks.is_empty() {
-            return Err(Error::unsupported(format!(
-                "strict: {} step(s) have no kernel on {} and would run on the CPU: {}",
-                fallbacks.len(),
-                self.device,
-                fallbacks.join("; ")
-            )));
+        if self.strict {
+            plan.plan().refuse_fallbacks()?;
         }
         let outputs = outputs.iter().map(Item::form).collect();
         let planned = Planned { plan, outputs };

@@ -90,7 +90,7 @@ pub fn report(model: ir::Model, device: Device) -> Result<Report> {
     hoist_constants(&mut graph);
     leave_out_weights(&mut graph);
     for input in &graph.inputs {
-        check_input(input, device, &mut unsupported);
+        check_input(input, &mut unsupported);
     }
     let initializers = std::mem::take(&mut graph.initializers);
     let constants = available(initializers, device, &mut unsupported)?;

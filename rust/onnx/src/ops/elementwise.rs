@@ -2,7 +2,7 @@
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
-use lamina_core::{Attrs, DType, Device};
+use lamina_core::{Attrs, DType};
 
 macro_rules! unary {
     ($op:literal) => {
@@ -249,9 +249,6 @@ fn bit_cast(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     let Some(to) = call.dtype_attribute("to")? else {
         return call.wrong("attribute 'to' is required and is missing");
     };
-    if to == DType::F64 && call.tracer.device != Device::Cpu {
-        return call.unsupported(format!("float64 does not exist on {}", call.tracer.device));
-    }
     let attrs = Attrs::new().with("dtype", to);
     Ok(vec![call.record_one("bitcast", &[&x], attrs)?])
 }

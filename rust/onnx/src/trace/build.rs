@@ -22,7 +22,7 @@ impl Call<'_, '_> {
             // Only 0-d constants: the result belongs on the model's device.
             tensors = tensors
                 .iter()
-                .map(|t| t.to_device(device))
+                .map(|t| t.belonging_to(device))
                 .collect::<lamina_core::Result<_>>()?;
         }
         Ok(record(name, &tensors, attrs)?
@@ -125,9 +125,6 @@ impl Call<'_, '_> {
     pub(crate) fn cast(&self, x: &Value, dtype: DType) -> Traced<Value> {
         if self.dtype(x)? == dtype {
             return Ok(x.clone());
-        }
-        if dtype == DType::F64 && self.tracer.device != Device::Cpu {
-            return self.unsupported(format!("float64 does not exist on {}", self.tracer.device));
         }
         if let Some(folded) = x.host().and_then(|h| host::cast(h, dtype)) {
             return Ok(folded.into());

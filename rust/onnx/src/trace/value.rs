@@ -50,11 +50,6 @@ pub(crate) fn upload(
     bytes: &[u8],
     device: Device,
 ) -> Result<Tensor> {
-    if dtype == DType::F64 && device != Device::Cpu {
-        return Err(Error::unsupported(format!(
-            "float64 does not exist on {device}"
-        )));
-    }
     if bytes.is_empty() && !shape.contains(&0) {
         // Left out: the model is only looked at.
         return Ok(Tensor::placeholder(dtype, shape, device));
@@ -72,7 +67,7 @@ impl HostCell {
             device
         };
         if let Some(tensor) = self.tensor.get() {
-            return tensor.to_device(device);
+            return tensor.belonging_to(device);
         }
         let tensor = upload(
             self.host.dtype,
