@@ -150,6 +150,7 @@ from lamina.ops.max_pool import (
 )
 from lamina.ops.network import (
     batch_norm,
+    det,
     dropout,
     einsum,
     layer_norm,
@@ -184,6 +185,7 @@ from lamina.ops.reduce import (
     sum,
     var,
 )
+from lamina.ops.sampling import affine_grid, grid_sample, roi_align, roi_pool
 from lamina.ops.shape import (
     concat,
     expand,
@@ -230,6 +232,7 @@ __all__ = [
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
     "add",
+    "affine_grid",
     "arange",
     "argmax",
     "argmin",
@@ -266,6 +269,7 @@ __all__ = [
     "cumprod",
     "cumsum",
     "dequantize_linear",
+    "det",
     "div",
     "dropout",
     "dynamic_quantize_linear",
@@ -290,6 +294,7 @@ __all__ = [
     "gelu",
     "global_avg_pool2d",
     "global_max_pool2d",
+    "grid_sample",
     "gt",
     "hardshrink",
     "hardsigmoid",
@@ -356,6 +361,8 @@ __all__ = [
     "remainder",
     "reshape",
     "resize",
+    "roi_align",
+    "roi_pool",
     "round",
     "rsqrt",
     "scatter",

@@ -7,6 +7,7 @@ pub mod conv;
 pub mod data_dependent;
 pub mod einsum;
 pub mod fold;
+pub mod grid_sample;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;
