@@ -20,6 +20,18 @@ def quantized_product(x):
     return ops.dequantize_linear(ops.matmul_integer(codes, weight, zero), lamina.tensor(0.001))
 
 
+def sampled(x):
+    """At the places of an affine map, and in two regions; and a determinant."""
+    boxes = lamina.tensor([[1.0, 0.5, 1.0, 4.0, 4.5], [0.0, -1.0, 2.0, 3.0, 9.0]], device=x.device)
+    theta = constant((2, 2, 3)).to(x.device) * 0.3
+    grid = ops.affine_grid(theta, (2, 3, 2, 3))
+    parts = [ops.grid_sample(x, grid, mode, "border") for mode in ("bilinear", "nearest")]
+    parts.append(ops.grid_sample(x, grid, "bicubic", align_corners=True))
+    parts += [ops.roi_align(x, boxes, (2, 3), 0.9, 2, aligned) for aligned in (False, True)]
+    parts.append(ops.roi_pool(x, boxes, (2, 3), 0.5))
+    return ops.concat(parts, 1) * ops.det(x[:, :1, :3, :3])[..., None, None]
+
+
 IMAGE = {"x": {0: "N", 2: "H", 3: "W"}}
 CASES = {
     "convolutions": (
@@ -239,6 +251,12 @@ CASES = {
         (2, 4, 5, 6),
         (3, 4, 5, 6),
         {"x": {0: "N"}},
+    "sampling": (lambda: sampled, (2, 3, 6, 5), (2, 3, 6, 5), {}),
+    "sampling of volumes": (
+        lambda: lambda x: ops.grid_sample(x, ops.tanh(constant((2, 2, 3, 2, 3)).to(x.device))),
+        (2, 3, 4, 6, 5),
+        (2, 3, 4, 6, 5),
+        {},
     ),
     "resize": (
         lambda: lambda x: ops.resize(x, scales=(2.0, 2.0), mode="linear"),

@@ -21,6 +21,9 @@ SHARES = 1 / (1 + np.exp(-normal(3, 4, seed=2)))
 IMAGE = rng(2).permutation(np.linspace(-2.0, 2.0, 2 * 2 * 5 * 6)).reshape(2, 2, 5, 6)
 ROW = rng(3).permutation(np.linspace(-2.0, 2.0, 2 * 2 * 7)).reshape(2, 2, 7)
 VOLUME = rng(4).permutation(np.linspace(-2.0, 2.0, 2 * 4 * 5 * 4)).reshape(1, 2, 4, 5, 4)
+GRID = rng(5).uniform(-0.9, 0.9, (2, 3, 2, 2))
+# Integers have no gradient, and neither have boxes.
+BOXES = np.array([[0, 0, 0, 4, 3], [1, 1, 2, 5, 4], [1, 2, 1, 9, 8]])
 KERNEL = normal(4, 1, 3, 2, seed=3)
 CONV = {"stride": [2, 1], "padding": [1, 0, 1, 1], "groups": 2}
 POOL = {"kernel_size": [3, 2], "stride": [2, 2], "padding": [1, 0, 1, 1]}
@@ -91,6 +94,7 @@ CASES = {
     "avg_pool2d": _case(IMAGE, **POOL, count_include_pad=False),
     "avg_pool3d": _case(VOLUME, kernel_size=2, padding=1, count_include_pad=False),
     "avg_pool2d_backward": _case(normal(2, 2, 3, 3), size=[5, 6], **POOL),
+    "affine_grid": _case(normal(2, 2, 3), size=[2, 1, 3, 4]),
     "batch_norm": _case(normal(4, 3, 2), normal(3), normal(3, seed=1), training=True),
     "cast": _case(X, dtype=lamina.float64),
     "concat": _case(X, normal(3, 2), dim=1),
@@ -104,6 +108,7 @@ CASES = {
     "conv_transpose2d": _case(normal(2, 4, 3, 3), normal(4, 2, 3, 2), stride=[2, 1], groups=2),
     "cross_entropy": _case(X, np.array([3, 0, 1])),
     "dequantize_linear": _case(np.arange(-6, 6, dtype=np.int8).reshape(3, 4), POSITIVE[0]),
+    "det": _case(normal(2, 3, 3)),
     "div": _case(X, POSITIVE),
     "dropout": _case(X, p=0.5),
     "einsum": _case(X, normal(4, 5), equation="ij,jk->ik"),
@@ -114,6 +119,7 @@ CASES = {
     "fold": _case(normal(1, 8, 4), output_size=[4, 4], kernel_size=[2, 2], stride=2),
     "frame": _case(X, dim=1, size=2),
     "gather": _case(X, np.array([[2, 0], [-1, 2]]), dim=0),
+    "grid_sample": _case(IMAGE, GRID, mode="bicubic", padding_mode="reflection"),
     "index_add": _case(X, np.array([2, 2]), normal(2, 4), dim=0),
     "index_put": _case(X, np.array([2, 0]), normal(2, 4), dim=0),
     "layer_norm": _case(normal(3, 4), normal(4), normal(4, seed=1), normalized_shape=[4]),
@@ -136,6 +142,8 @@ CASES = {
     "remainder": _case(APART * 3, POSITIVE),
     "reshape": _case(X, shape=[2, -1]),
     "resize": _case(IMAGE, size=[7, 4], mode="linear"),
+    "roi_align": _case(IMAGE, BOXES, output_size=[2, 3], sampling_ratio=2),
+    "roi_pool": _case(IMAGE, BOXES, output_size=[2, 3]),
     "scatter": _case(X, np.array([[2, 0], [1, 2]]), normal(2, 2), dim=0),
     "scatter_reduce": _case(APART, np.array([[2, 0], [2, 2]]), normal(2, 2), dim=0, reduce="amax"),
     "scatter_add": _case(X, np.array([[2, 0], [2, 2]]), normal(2, 2), dim=0),

@@ -198,6 +198,7 @@ from lamina.ops.max_pool import (
 )
 from lamina.ops.network import (
     bilinear,
+    det,
     einsum,
     interpolate,
     linear,
@@ -245,6 +246,7 @@ from lamina.ops.reduce import (
     sum,
     var,
 )
+from lamina.ops.sampling import affine_grid, grid_sample, roi_align, roi_pool
 from lamina.ops.shape import (
     concat,
     expand,
@@ -298,6 +300,7 @@ __all__ = [
     "adaptive_max_pool3d_with_indices",
     "add",
     "alpha_dropout",
+    "affine_grid",
     "arange",
     "argmax",
     "argmin",
@@ -342,6 +345,7 @@ __all__ = [
     "cumsum",
     "depth_to_space",
     "dequantize_linear",
+    "det",
     "div",
     "dropout",
     "dynamic_quantize_linear",
@@ -374,6 +378,7 @@ __all__ = [
     "global_max_pool2d",
     "glu",
     "group_norm",
+    "grid_sample",
     "gt",
     "hardshrink",
     "hardsigmoid",
@@ -459,6 +464,8 @@ __all__ = [
     "resize",
     "reverse_sequence",
     "rms_norm",
+    "roi_align",
+    "roi_pool",
     "round",
     "rsqrt",
     "scatter",

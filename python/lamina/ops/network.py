@@ -57,6 +57,28 @@ def einsum(equation: str, *operands: TensorLike) -> Tensor:
     return one("einsum", *operands, equation=equation)
 
 
+def det(x: TensorLike) -> Tensor:
+    """The determinant of each matrix, by elimination with partial pivoting.
+
+    Its gradient is the matrix of cofactors, det(x) * inv(x)^T, and is found without dividing by the
+    determinant: singular matrices have one too.  The gradient of the gradient divides by it.
+
+    Args:
+        x: (*, n, n); on a GPU n is at most 64, larger ones run on the CPU.
+
+    Returns:
+        (*); 1 of a matrix without elements.
+
+    Raises:
+        ShapeError: The matrices are not square.
+
+    Example:
+        >>> ops.det(lamina.tensor([[2.0, 1.0], [4.0, 3.0]])).tolist()
+        2.0
+    """
+    return one("det", x)
+
+
 def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
     """X W^T + b.
 

@@ -30,7 +30,7 @@ impl Edition {
         opset: 18,
         ir_version: 8,
     };
-    /// The first with Gelu.
+    /// The first with Gelu, and GridSample over other than two axes.
     pub const GELU: Edition = Edition {
         opset: 20,
         ir_version: 9,
@@ -50,7 +50,7 @@ impl Edition {
     /// The oldest in which all of these ops can be written.
     pub(crate) fn with<'a>(ops: impl Iterator<Item = &'a str>) -> Edition {
         ops.map(|op| match op {
-            "gelu" => Edition::GELU,
+            "gelu" | "grid_sample3d" => Edition::GELU,
             "group_norm" => Edition::GROUPS,
             "rms_norm" => Edition::RMS,
             "mish" | "bitwise_and" | "bitwise_or" | "bitwise_xor" | "bitwise_not"

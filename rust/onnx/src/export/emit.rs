@@ -1,7 +1,7 @@
 //! One node on its way out: what it asks for, and what is written.
 
 use super::walk::Step;
-use super::{Builder, elementwise, network, shape};
+use super::{Builder, elementwise, network, sampling, shape};
 use crate::ir::{Attribute, Constant};
 use lamina_core::{Attr, DType, Error, Result};
 
@@ -18,6 +18,7 @@ impl Emit<'_> {
         let name = self.step.name.clone();
         if elementwise::emit(self, &name)?
             || network::emit(self, &name)?
+            || sampling::emit(self, &name)?
             || shape::emit(self, &name)?
         {
             return Ok(());

@@ -10,6 +10,7 @@ mod elementwise;
 mod emit;
 mod names;
 mod network;
+mod sampling;
 mod shape;
 mod symbols;
 #[cfg(test)]
@@ -55,7 +56,10 @@ pub fn export(export: &Export<'_>) -> Result<Model> {
     check(export)?;
     let steps = walk::steps(first, second.as_ref(), state)?;
     let steps = composed::compose(steps, first, state);
-    let edition = Edition::with(steps.iter().map(|s| s.name.as_str()));
+    let edition = Edition::with(steps.iter().map(|s| match s.name.as_str() {
+        "grid_sample" if s.inputs[0].rank() != 4 => "grid_sample3d",
+        name => name,
+    }));
     let symbols = Symbols::new(first, second.as_ref(), dynamic);
     let mut builder = Builder::new(edition, first.inputs, state);
     builder.used = walk::used(&steps, first.outputs);

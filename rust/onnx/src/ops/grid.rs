@@ -1,9 +1,15 @@
-//! Grids of positions.
+//! Grids of positions, and images read there and in regions.
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
+use lamina_core::Attrs;
 
-pub(super) const FAMILY: &[(&str, i64, Handler)] = &[("AffineGrid", 20, affine_grid)];
+pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
+    ("AffineGrid", 20, affine_grid),
+    ("GridSample", 16, grid_sample),
+    ("MaxRoiPool", 1, max_roi_pool),
+    ("RoiAlign", 10, roi_align),
+];
 
 /// Pixel `i` of `n` from -1 to 1, at the centres of pixels or from the first to the last.
 fn position(i: usize, n: usize, align_corners: bool) -> f64 {
@@ -39,4 +45,63 @@ fn affine_grid(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
     shape.extend(&sizes);
     shape.push(axes);
     Ok(vec![call.reshape(&grid, &shape)?])
+}
+
+/// The modes have two names each: before operator set 20, and since.
+fn grid_sample(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, grid) = (call.input(0)?, call.input(1)?);
+    let mode = match call.text("mode", "linear")?.as_str() {
+        "linear" | "bilinear" => "bilinear",
+        "cubic" | "bicubic" => "bicubic",
+        "nearest" => "nearest",
+        other => return call.wrong(format!("attribute 'mode' is '{other}'")),
+    };
+    let attrs = Attrs::new()
+        .with("mode", mode)
+        .with("padding_mode", call.text("padding_mode", "zeros")?)
+        .with("align_corners", call.flag("align_corners", false)?);
+    Ok(vec![call.record_one("grid_sample", &[&x, &grid], attrs)?])
+}
+
+fn roi_align(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, boxes, batch) = (call.input(0)?, call.input(1)?, call.input(2)?);
+    // Before operator set 16 there was one mode.
+    let usual = if call.version() < 16 {
+        "output_half_pixel"
+    } else {
+        "half_pixel"
+    };
+    let aligned = match call.text("coordinate_transformation_mode", usual)?.as_str() {
+        "half_pixel" => true,
+        "output_half_pixel" => false,
+        other => {
+            return call.wrong(format!(
+                "attribute 'coordinate_transformation_mode' is '{other}'"
+            ));
+        }
+    };
+    let size = ["output_height", "output_width"].map(|name| call.int_or(name, 1));
+    let [rows, columns] = size;
+    let attrs = Attrs::new()
+        .with("output_size", vec![rows?, columns?])
+        .with("spatial_scale", call.float_or("spatial_scale", 1.0)?)
+        .with("sampling_ratio", call.int_or("sampling_ratio", 0)?)
+        .with("aligned", aligned)
+        .with("mode", call.text("mode", "avg")?);
+    Ok(vec![call.record_one(
+        "roi_align",
+        &[&x, &boxes, &batch],
+        attrs,
+    )?])
+}
+
+fn max_roi_pool(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let (x, boxes) = (call.input(0)?, call.input(1)?);
+    let Some(size) = call.ints("pooled_shape")? else {
+        return call.wrong("attribute 'pooled_shape' is required and is missing");
+    };
+    let attrs = Attrs::new()
+        .with("output_size", size)
+        .with("spatial_scale", call.float_or("spatial_scale", 1.0)?);
+    Ok(vec![call.record_one("roi_pool", &[&x, &boxes], attrs)?])
 }

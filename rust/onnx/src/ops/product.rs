@@ -1,4 +1,4 @@
-//! Matrix products.
+//! Matrix products and determinants.
 
 use super::Handler;
 use crate::trace::{Call, Traced, Value};
@@ -8,6 +8,10 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("MatMul", 1, matmul),
     ("Gemm", 1, gemm),
     ("Einsum", 12, einsum),
+    ("Det", 11, |call| {
+        let x = call.input(0)?;
+        Ok(vec![call.record_one("det", &[&x], Attrs::new())?])
+    }),
 ];
 
 fn matmul(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {

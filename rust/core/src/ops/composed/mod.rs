@@ -9,6 +9,7 @@ pub mod einsum;
 pub mod embedding;
 pub mod fold;
 pub mod indexing;
+pub mod grid_sample;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;
