@@ -251,6 +251,7 @@ CASES = {
         (2, 4, 5, 6),
         (3, 4, 5, 6),
         {"x": {0: "N"}},
+    ),
     "sampling": (lambda: sampled, (2, 3, 6, 5), (2, 3, 6, 5), {}),
     "sampling of volumes": (
         lambda: lambda x: ops.grid_sample(x, ops.tanh(constant((2, 2, 3, 2, 3)).to(x.device))),
