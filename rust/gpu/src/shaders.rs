@@ -25,6 +25,10 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("conv2d_backward_weight_direct"),
     shader!("conv2d_direct"),
     shader!("cumulative"),
+    shader!("dft_load"),
+    shader!("dft_product"),
+    shader!("dft_step"),
+    shader!("dft_store"),
     shader!("elementwise"),
     shader!("gather"),
     shader!("gather_backward"),
@@ -61,5 +65,6 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     shader!("common/math"),
     shader!("common/order"),
     shader!("common/pack"),
+    shader!("common/turn"),
     shader!("common/wide"),
 ];

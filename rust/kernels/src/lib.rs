@@ -10,6 +10,7 @@ pub mod chain;
 pub mod conv2d;
 pub mod copy;
 pub mod cumulative;
+pub mod dft;
 pub mod dtype;
 pub mod elementwise;
 pub mod gather;
@@ -33,6 +34,8 @@ pub mod simd;
 pub mod softmax;
 pub mod sort;
 pub mod stored;
+pub mod tfidf;
+pub mod unique;
 pub mod view;
 
 pub use activation::Activation;

@@ -12,6 +12,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod copy;
 pub mod cumulative;
+pub mod dft;
 pub mod elementwise;
 pub mod gather;
 pub mod iota;
@@ -30,6 +31,7 @@ pub mod scatter_slice;
 pub mod softmax;
 pub mod sort;
 pub mod stored;
+pub mod tfidf;
 pub mod transfer;
 pub mod views;
 

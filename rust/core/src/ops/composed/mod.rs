@@ -15,6 +15,8 @@ pub mod quantize;
 pub mod quantized;
 pub mod reduce;
 pub mod shape;
+pub mod spectrum;
+pub mod unique;
 
 use super::{elementwise as e, matmul, views};
 use crate::node::set_grad_enabled;

@@ -12,6 +12,7 @@ mod product;
 mod quantize;
 mod random;
 mod reduce;
+mod spectrum;
 mod views;
 mod window;
 
@@ -35,6 +36,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     quantize::entries,
     random::entries,
     reduce::entries,
+    spectrum::entries,
     views::entries,
     window::entries,
 ];

@@ -2,6 +2,7 @@
 
 use super::{Builder, NoParams, sample};
 use crate::ops::composed::data_dependent::{Nms, nms, nonzero};
+use crate::ops::composed::unique::{Unique, unique};
 use crate::ops::{argmax, cumulative, inputs, sort};
 
 pub(super) fn entries(b: &mut Builder) {
@@ -35,5 +36,9 @@ pub(super) fn entries(b: &mut Builder) {
         NoParams::from_attrs(name, attrs)?;
         let [x] = inputs(name, xs)?;
         Ok(vec![nonzero(&x)?])
+    });
+    b.composed("unique", super::Sample::default(), |name, xs, attrs| {
+        let [x] = inputs(name, xs)?;
+        unique(name, &x, &Unique::from_attrs(name, attrs)?)
     });
 }
