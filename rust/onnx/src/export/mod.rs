@@ -11,6 +11,7 @@ mod emit;
 mod names;
 mod network;
 mod shape;
+mod spectrum;
 mod symbols;
 #[cfg(test)]
 mod tests;
