@@ -30,6 +30,10 @@ pub(crate) const TEMPLATES: &[(&str, &str)] = &[
     shader!("cumulative"),
     shader!("det"),
     shader!("det_backward"),
+    shader!("dft_load"),
+    shader!("dft_product"),
+    shader!("dft_step"),
+    shader!("dft_store"),
     shader!("elementwise"),
     shader!("gather"),
     shader!("gather_backward"),
@@ -73,5 +77,6 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     shader!("common/math"),
     shader!("common/order"),
     shader!("common/pack"),
+    shader!("common/turn"),
     shader!("common/wide"),
 ];

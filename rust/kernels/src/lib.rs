@@ -11,6 +11,7 @@ pub mod conv2d;
 pub mod copy;
 pub mod cumulative;
 pub mod det;
+pub mod dft;
 pub mod dtype;
 pub mod elementwise;
 pub mod gather;
@@ -37,6 +38,8 @@ pub mod simd;
 pub mod softmax;
 pub mod sort;
 pub mod stored;
+pub mod tfidf;
+pub mod unique;
 pub mod view;
 
 pub use activation::Activation;

@@ -12,6 +12,7 @@ mod conv2d_backward_weight;
 mod copy;
 mod cumulative;
 mod det;
+mod dft;
 mod elementwise;
 mod finish;
 mod gather;
@@ -39,12 +40,13 @@ pub use conv2d_backward_weight::conv2d_backward_weight;
 pub use copy::copy;
 pub use cumulative::{cumprod, cumsum};
 pub use det::{det, det_backward};
+pub use dft::{Dft, dft};
 pub use elementwise::elementwise;
 pub use gather::{Put, gather, gather_backward, scatter, take, take_backward};
-pub use layer_norm::{LayerNormForm, layer_norm, layer_norm_backward};
 pub use grid_sample::{
     GridSample, grid_sample, grid_sample_backward_grid, grid_sample_backward_input,
 };
+pub use layer_norm::{LayerNormForm, layer_norm, layer_norm_backward};
 pub use matmul::matmul;
 pub use overlap_add::{Frames, overlap_add};
 pub use philox::philox;

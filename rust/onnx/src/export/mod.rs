@@ -12,6 +12,7 @@ mod names;
 mod network;
 mod sampling;
 mod shape;
+mod spectrum;
 mod symbols;
 #[cfg(test)]
 mod tests;

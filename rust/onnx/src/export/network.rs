@@ -2,12 +2,14 @@
 
 use super::elementwise::reducible;
 use super::emit::Emit;
+use super::spectrum;
 use crate::ir::Attribute;
 use crate::write::elem_type;
 use lamina_core::{Attr, DType, Error, Result};
 
 pub(super) fn emit(e: &mut Emit<'_>, name: &str) -> Result<bool> {
     match name {
+        "dft" => spectrum::dft(e)?,
         "matmul" => e.direct("MatMul", &[]),
         // Of int16, which MatMulInteger does not take; MatMul takes int32.
         "matmul_integer" => {

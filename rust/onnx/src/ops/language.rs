@@ -8,6 +8,7 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("RotaryEmbedding", 23, rotary_embedding),
     ("CausalConvWithState", 27, causal_conv),
     ("TensorScatter", 24, tensor_scatter),
+    ("TfIdfVectorizer", 9, tf_idf_vectorizer),
 ];
 
 /// Pairs of elements of a head turned by the angles of their position (Su et al. 2021).
@@ -161,4 +162,29 @@ fn tensor_scatter(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         &[&cache, &at, &update],
         attrs,
     )?])
+}
+
+/// Counts of the n-grams of a pool of integers, or what they weigh.
+fn tf_idf_vectorizer(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    let x = call.input(0)?;
+    let Some(pool) = call.ints("pool_int64s")? else {
+        return call.unsupported("it has no attribute 'pool_int64s': its n-grams are strings");
+    };
+    let mut attrs = Attrs::new()
+        .with("pool", pool)
+        .with("weights", call.floats("weights")?.unwrap_or_default())
+        .with("mode", call.text("mode", "TF")?);
+    for name in ["ngram_counts", "ngram_indexes"] {
+        let Some(numbers) = call.ints(name)? else {
+            return call.wrong(format!("attribute '{name}' is required and is missing"));
+        };
+        attrs = attrs.with(name, numbers);
+    }
+    for name in ["min_gram_length", "max_gram_length", "max_skip_count"] {
+        let Some(number) = call.int(name)? else {
+            return call.wrong(format!("attribute '{name}' is required and is missing"));
+        };
+        attrs = attrs.with(name, number);
+    }
+    Ok(vec![call.record_one("tfidf", &[&x], attrs)?])
 }

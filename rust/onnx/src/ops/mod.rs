@@ -21,6 +21,7 @@ mod resize;
 mod select;
 mod sequence;
 mod shape;
+mod spectrum;
 mod training;
 
 pub(crate) use make::constant_value;
@@ -69,6 +70,7 @@ const FAMILIES: &[Family] = &[
     select::FAMILY,
     sequence::FAMILY,
     shape::FAMILY,
+    spectrum::FAMILY,
 ];
 
 /// Operators whose result's shape depends on data, or which differ from run to run.
@@ -81,6 +83,7 @@ const EAGER: &[&str] = &[
     "RandomNormalLike",
     "RandomUniform",
     "RandomUniformLike",
+    "Unique",
 ];
 
 static TABLE: LazyLock<HashMap<&'static str, Entry>> = LazyLock::new(|| {

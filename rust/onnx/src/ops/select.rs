@@ -1,4 +1,4 @@
-//! Order and choice: top k, one-hot, non-maximum suppression.
+//! Order and choice: top k, one-hot, non-maximum suppression, what is there at all.
 
 use super::Handler;
 use crate::trace::{Call, Stop, Traced, Value, upload};
@@ -9,6 +9,7 @@ pub(super) const FAMILY: &[(&str, i64, Handler)] = &[
     ("OneHot", 9, one_hot),
     ("NonMaxSuppression", 10, non_max_suppression),
     ("NonZero", 9, non_zero),
+    ("Unique", 11, unique),
 ];
 
 /// 0, 1, ... along `axis` of `rank` axes.
@@ -169,4 +170,17 @@ fn non_zero(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
         )?
         .into(),
     ])
+}
+
+/// Distinct elements, or slices along an axis; where each was first, which of
+/// them each element is, and how often each is there.
+fn unique(call: &mut Call<'_, '_>) -> Traced<Vec<Value>> {
+    if !call.tracer.concrete {
+        return Err(Stop::Later);
+    }
+    let x = call.input(0)?;
+    let attrs = Attrs::new()
+        .with("sorted", call.flag("sorted", true)?)
+        .with("dim", call.int("axis")?);
+    call.record("unique", &[&x], &attrs)
 }

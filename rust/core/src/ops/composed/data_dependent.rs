@@ -8,7 +8,7 @@ use crate::{DType, Device, Error, Result, Tensor, params};
 use lamina_kernels::Isa;
 use lamina_kernels::nms::{NmsOptions, nms as kernel};
 
-fn indices(values: &[i64], shape: &[usize], device: Device) -> Result<Tensor> {
+pub(super) fn indices(values: &[i64], shape: &[usize], device: Device) -> Result<Tensor> {
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     Tensor::from_bytes(DType::I64, shape, &bytes, device)
 }

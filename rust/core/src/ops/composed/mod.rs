@@ -8,8 +8,8 @@ pub mod data_dependent;
 pub mod einsum;
 pub mod embedding;
 pub mod fold;
-pub mod indexing;
 pub mod grid_sample;
+pub mod indexing;
 pub mod layer_norm;
 pub mod losses;
 pub mod make;
@@ -20,6 +20,8 @@ pub mod quantized;
 pub mod reduce;
 pub mod shape;
 pub mod similarity;
+pub mod spectrum;
+pub mod unique;
 
 use super::{elementwise as e, matmul, views};
 use crate::node::set_grad_enabled;

@@ -3,7 +3,7 @@
 use super::{Builder, Sample, sample};
 use crate::ops::composed::make::{OneHot, one_hot};
 use crate::ops::composed::{embedding, indexing};
-use crate::ops::{gather as g, inputs};
+use crate::ops::{gather as g, inputs, tfidf};
 use crate::{Attrs, DType, Result, Tensor, params};
 
 params! {
@@ -101,4 +101,17 @@ pub(super) fn entries(b: &mut Builder) {
             Ok(vec![one_hot(&index, &OneHot::from_attrs(name, attrs)?)?])
         },
     );
+    let counted = sample(&[&[2, 5]])
+        .typed(0, DType::I64)
+        .with("pool", vec![2i64, 3, 2, 3])
+        .with("ngram_counts", vec![0i64, 2])
+        .with("ngram_indexes", vec![0i64, 1, 2])
+        .with("max_gram_length", 2i64);
+    b.composed("tfidf", counted, |name, xs, attrs| {
+        let [x] = inputs(name, xs)?;
+        Ok(vec![tfidf::tfidf(
+            &x,
+            tfidf::Tfidf::from_attrs(name, attrs)?,
+        )?])
+    });
 }

@@ -13,6 +13,7 @@ mod quantize;
 mod random;
 mod reduce;
 mod sampling;
+mod spectrum;
 mod views;
 mod window;
 
@@ -37,6 +38,7 @@ const ROOMS: &[fn(&mut Builder)] = &[
     random::entries,
     reduce::entries,
     sampling::entries,
+    spectrum::entries,
     views::entries,
     window::entries,
 ];

@@ -2,6 +2,7 @@
 
 use super::{Builder, NoParams, sample};
 use crate::ops::composed::data_dependent::{Compress, Nms, compress, nms, nonzero};
+use crate::ops::composed::unique::{Unique, unique};
 use crate::ops::{argmax, cumulative, inputs, sort};
 
 pub(super) fn entries(b: &mut Builder) {
@@ -41,5 +42,9 @@ pub(super) fn entries(b: &mut Builder) {
         let [x, condition] = inputs(name, xs)?;
         let form = Compress::from_attrs(name, attrs)?;
         Ok(vec![compress(name, &x, &condition, &form)?])
+    });
+    b.composed("unique", super::Sample::default(), |name, xs, attrs| {
+        let [x] = inputs(name, xs)?;
+        unique(name, &x, &Unique::from_attrs(name, attrs)?)
     });
 }
