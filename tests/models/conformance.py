@@ -114,7 +114,12 @@ def _close(case, got, wanted) -> None:
         rtol = lamina.testing.tolerance(wanted.dtype.name, "sum").rtol
     if wanted.dtype.kind not in "biu":
         got, wanted = got.astype(np.float64), wanted.astype(np.float64)
-    np.testing.assert_allclose(got, wanted, rtol=rtol, atol=max(case.atol, 1e-6))
+    atol = max(case.atol, 1e-6)
+    if wanted.size and case.model.graph.node[0].op_type in ("DFT", "STFT"):
+        # Each coefficient is a sum over the whole input: what rounding leaves of one that should be
+        # zero is in proportion to the others.
+        atol *= max(1.0, np.abs(wanted).max())
+    np.testing.assert_allclose(got, wanted, rtol=rtol, atol=atol)
 
 
 def _random(case, inputs, results, outputs) -> None:

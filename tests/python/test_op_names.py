@@ -6,6 +6,7 @@ from lamina import ops
 ELSEWHERE = {
     "copy": "what .contiguous and transfers record",
     "detach": "a method of tensors",
+    "dft": "what fft, ifft, rfft and irfft record",
     "pow_const": "what pow records",
     "repeat": "tile",
     "index_put": "index_copy",

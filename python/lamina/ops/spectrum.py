@@ -285,7 +285,7 @@ def mel_weight_matrix(
 
     Example:
         >>> ops.mel_weight_matrix(2, 8, 8000, 0.0, 4000.0).tolist()
-        [[1.0, 0.0], [0.0, 1.0], [0.0, 0.5], [0.0, 0.0], [0.0, 0.0]]
+        [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
     """
     return one(
         "mel_weight_matrix",

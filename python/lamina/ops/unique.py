@@ -73,7 +73,7 @@ def tfidf(
         pool: All 1-grams one after the other, then all 2-grams, and so on.
         ngram_counts: Where in the pool the 1-grams, 2-grams, ... begin.
         ngram_indexes: The column of each n-gram.
-        weights: One for each column; ones if empty.
+        weights: One for each n-gram, in the pool's order; ones if empty.
         mode: "TF": counts. "IDF": the weight of what is there. "TFIDF": counts times weights.
         min_gram_length: Shorter n-grams are left out.
         max_gram_length: Longer ones are.

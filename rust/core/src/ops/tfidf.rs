@@ -15,7 +15,7 @@ use std::sync::Arc;
 params! {
     /// `pool`: all 1-grams one after the other, then all 2-grams, ..;
     /// `ngram_counts`: where each of these begins; `ngram_indexes`: the column
-    /// of each n-gram; `weights`: of each column.
+    /// of each n-gram; `weights`: of each n-gram, in the pool's order.
     pub struct Tfidf {
         pool: Vec<i64>,
         ngram_counts: Vec<usize>,
@@ -48,10 +48,10 @@ impl Tfidf {
                 "{NAME}: ngram_indexes is empty; wanted a column for each n-gram"
             )));
         };
-        let weights = self.weights.len();
-        if weights > 0 && weights <= last {
+        let (weights, grams) = (self.weights.len(), self.ngram_indexes.len());
+        if weights > 0 && weights != grams {
             return Err(Error::argument(format!(
-                "{NAME}: {weights} weights are given, but ngram_indexes reaches column {last}; wanted one for each column"
+                "{NAME}: {weights} weights are given for {grams} n-grams; wanted one for each n-gram"
             )));
         }
         Ok(last.saturating_add(1))
@@ -156,13 +156,16 @@ impl Op for Counted {
 
     fn cpu(&self, call: &mut CpuCall<'_>) -> Result<()> {
         let (weighing, weighed) = self.form.weighing()?;
-        let weights: Vec<f32> = if weighed {
-            self.form.weights.iter().map(|&w| w as f32).collect()
-        } else {
-            Vec::new()
-        };
+        let columns = self.form.columns()?;
+        let mut weights = Vec::new();
+        if weighed && !self.form.weights.is_empty() {
+            weights.resize(columns, 1.0);
+            for (&column, &weight) in self.form.ngram_indexes.iter().zip(&self.form.weights) {
+                weights[column] = weight as f32;
+            }
+        }
         let length = call.shape(0).last().copied().unwrap_or(1);
-        let (x, columns) = (call.slice::<i64>(0)?, self.form.columns()?);
+        let x = call.slice::<i64>(0)?;
         let out = call.out::<f32>(0)?;
         kernel(&self.grams, x, length, weighing, &weights, columns, out);
         Ok(())

@@ -298,7 +298,7 @@ pub fn istft(op: &str, x: &Tensor, window: Option<&Tensor>, form: &Istft) -> Res
         };
         dft(&spectra, inverse)?
     };
-    let mut signal = views::reshape_to(&signal, &signal.shape()[..axis + 1])?;
+    let mut signal = views::reshape_to(&signal, &signal.shape()[..=axis])?;
     let squares = match window {
         Some(window) => {
             signal = e::mul(&signal, &window)?;

@@ -18,6 +18,8 @@ params! {
     pub struct Place { dim: i64, index: i64 }
 }
 
+type Formed = fn(&str, &[Tensor], &Attrs) -> Result<Tensor>;
+
 pub(super) fn entries(b: &mut Builder) {
     let two = || sample(&[&[2, 3], &[2, 3]]);
     let one = || sample(&[&[2, 3]]);
@@ -53,7 +55,6 @@ pub(super) fn entries(b: &mut Builder) {
             Dims::from_attrs(name, attrs)?.dims.as_deref(),
         )?])
     });
-    type Formed = fn(&str, &[Tensor], &Attrs) -> Result<Tensor>;
     let pictures = || sample(&[&[1, 4, 2, 2]]);
     let formed: [(&str, Sample, Formed); 4] = [
         (

@@ -32,6 +32,13 @@ fn device(name: Option<&str>) -> Result<Device> {
     name.map_or_else(Device::current, Device::parse)
 }
 
+type Drop = fn(&Tensor, f64) -> Result<Tensor>;
+const DROPS: [(&str, Drop, &[usize]); 3] = [
+    ("dropout", random::dropout, &[4]),
+    ("alpha_dropout", random::alpha_dropout, &[4]),
+    ("feature_dropout", random::feature_dropout, &[2, 3, 4]),
+];
+
 pub(super) fn entries(b: &mut Builder) {
     for name in ["random_uniform", "random_normal"] {
         let state = sample(&[&[4]])
@@ -61,12 +68,6 @@ pub(super) fn entries(b: &mut Builder) {
             device(p.device.as_deref())?,
         )?])
     });
-    type Drop = fn(&Tensor, f64) -> Result<Tensor>;
-    const DROPS: [(&str, Drop, &[usize]); 3] = [
-        ("dropout", random::dropout, &[4]),
-        ("alpha_dropout", random::alpha_dropout, &[4]),
-        ("feature_dropout", random::feature_dropout, &[2, 3, 4]),
-    ];
     for (name, drop, shape) in DROPS {
         b.composed(name, sample(&[shape]), move |name, xs, attrs| {
             let [x] = inputs(name, xs)?;

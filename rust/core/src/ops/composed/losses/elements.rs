@@ -158,8 +158,8 @@ fn rest(x: &Tensor) -> Result<Tensor> {
     e::sub(&e::number_like(x, 1.0), x)
 }
 
-fn times(x: Tensor, factor: Option<&Tensor>) -> Result<Tensor> {
-    factor.map_or(Ok(x.clone()), |factor| e::mul(&x, factor))
+fn times(x: &Tensor, factor: Option<&Tensor>) -> Result<Tensor> {
+    factor.map_or_else(|| Ok(x.clone()), |factor| e::mul(x, factor))
 }
 
 /// -(target ln x + (1 - target) ln(1 - x)), times the weight.
@@ -168,7 +168,7 @@ pub fn binary_cross_entropy(name: &str, xs: &[Tensor], attrs: &Attrs) -> Result<
     let [x, target] = several(name, xs, ["weight"])?;
     let hit = e::mul(&target, &bounded_log(&x)?)?;
     let miss = e::mul(&rest(&target)?, &bounded_log(&rest(&x)?)?)?;
-    let loss = times(e::neg(&e::add(&hit, &miss)?)?, xs.get(2))?;
+    let loss = times(&e::neg(&e::add(&hit, &miss)?)?, xs.get(2))?;
     reduced(name, &form.reduction, &loss)
 }
 
@@ -186,7 +186,7 @@ pub fn binary_cross_entropy_with_logits(
         soft = e::mul(&plus(&more, 1.0)?, &soft)?;
     }
     let loss = e::add(&e::mul(&rest(&target)?, &x)?, &soft)?;
-    reduced(name, &form.reduction, &times(loss, xs.get(2))?)
+    reduced(name, &form.reduction, &times(&loss, xs.get(2))?)
 }
 
 /// t ln t, 0 at 0.
