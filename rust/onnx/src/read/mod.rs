@@ -83,7 +83,7 @@ const MAX_DEPTH: usize = 64;
 
 /// More nodes than any model has: functions that call functions twice grow
 /// exponentially.
-const MAX_NODES: usize = 1 << 19;
+const MAX_NODES: usize = 1 << 18;
 
 impl Context {
     fn count_node(&mut self) -> Result<()> {
