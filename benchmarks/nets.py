@@ -104,19 +104,21 @@ def _classifier(channels: int) -> list[nn.Module]:
 # -- networks ------------------------------------------------------------------------
 
 
-def _resnet(stages: Sequence[int], bottleneck: bool) -> nn.Module:
-    """He et al. (2016) with the stride on the 3x3, as torchvision has it."""
+def _resnet(stages: Sequence[int], bottleneck: bool, groups: int = 1) -> nn.Module:
+    """He et al. (2016) with the stride on the 3x3, as torchvision has it; with groups, whose
+    bottleneck is twice as wide, Xie et al. (2017).
+    """
     layers = [*_block(_conv(3, 64, 7, 2), nn.ReLU()), nn.MaxPool2d(3, 2, 1)]
     channels = 64
     for stage, repeats in enumerate(stages):
-        width = 64 << stage
-        outputs = width * 4 if bottleneck else width
+        width = (64 << stage) * (1 if groups == 1 else 2)
+        outputs = 256 << stage if bottleneck else width
         for at in range(repeats):
             stride = 2 if stage > 0 and at == 0 else 1
             if bottleneck:
                 branch = [
                     *_block(_conv(channels, width, 1), nn.ReLU()),
-                    *_block(_conv(width, width, 3, stride), nn.ReLU()),
+                    *_block(_conv(width, width, 3, stride, groups=groups), nn.ReLU()),
                     *_block(_conv(width, outputs, 1, gain=BRANCH)),
                 ]
             else:
@@ -137,6 +139,11 @@ def resnet18() -> nn.Module:
 
 def resnet50() -> nn.Module:
     return _resnet((3, 4, 6, 3), bottleneck=True)
+
+
+def resnext50() -> nn.Module:
+    """ResNeXt-50 (32x4d)."""
+    return _resnet((3, 4, 6, 3), bottleneck=True, groups=32)
 
 
 # Expansion, channels, repeats, first stride: table 2 of Sandler et al. (2018), as torchvision has it.
@@ -271,6 +278,7 @@ def spelt_encoder() -> nn.Module:
 NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "resnet18": (resnet18, (3, 224, 224)),
     "resnet50": (resnet50, (3, 224, 224)),
+    "resnext50": (resnext50, (3, 224, 224)),
     "mobilenetv2": (mobilenetv2, (3, 224, 224)),
     "squeezenet": (squeezenet, (3, 224, 224)),
     "tiny_yolov2": (tiny_yolov2, (3, 416, 416)),

@@ -60,6 +60,13 @@ def fire(net: Any, x: Tensor) -> Tensor:
     return x.mean((2, 3), keepdim=True)
 
 
+def groups(net: Any, x: Tensor) -> Tensor:
+    """Groups of whole blocks, of parts of one, and one that moves by two pixels."""
+    x = ops.relu(net.norm0(net.wide(ops.relu(net.stem(x)))))
+    x = x + net.narrow(x)
+    return ops.relu(net.norm1(net.strided(x)))
+
+
 def branches(net: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     """One image read in blocks, as it is, and from outside."""
     x = net.stem(x)
@@ -103,6 +110,18 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
             last=nn.Conv2d(114, 40, 3, dilation=2),
         ),
         (1, 3, 64, 65),
+    ),
+    "groups": (
+        lambda: Net(
+            groups,
+            stem=nn.Conv2d(3, 64, 3, padding=1),
+            wide=nn.Conv2d(64, 128, 3, padding=1, groups=4, bias=False),
+            norm0=normed(128),
+            narrow=nn.Conv2d(128, 128, 1, groups=2),
+            strided=nn.Conv2d(128, 512, 3, stride=2, padding=1, groups=32, bias=False),
+            norm1=normed(512),
+        ),
+        (2, 3, 41, 38),
     ),
     "branches": (
         lambda: Net(
@@ -166,6 +185,30 @@ def test_pools_and_concats_stay_in_blocks(tmp_path: Path) -> None:
     found = [op for op, _ in steps("fire", tmp_path)]
     assert found.count("reorder") == 1
     assert {"max_pool2d", "avg_pool2d", "concat", "mean"} <= set(found)
+
+
+def test_groups_stay_in_blocks(tmp_path: Path) -> None:
+    found = steps("groups", tmp_path)
+    assert sorted(algorithms(found)) == ["direct", "direct", "pointwise", "stem"]
+    assert [op for op, _ in found if op != "conv2d"] == ["reorder"]
+
+
+def test_what_is_not_a_number_stays_in_its_group() -> None:
+    """No other group's channels are multiplied, by zeros either."""
+    rng = np.random.default_rng(0)
+    x, first, last = (
+        rng.standard_normal(shape).astype("f") for shape in [(1, 64, 30, 30), (64, 16, 3, 3), (128, 8, 1, 1)]
+    )
+    want = product.conv(x.astype(float), first.astype(float), padding=1, groups=4)
+    want = product.conv(want, last.astype(float), groups=8)
+    x[0, 16:32] = np.nan
+    y = ops.conv2d(lamina.tensor(x), lamina.tensor(first), padding=1, groups=4)
+    y = ops.conv2d(y, lamina.tensor(last), groups=8)
+    assert sum("algorithm" in step.params for step in lamina.explain(y).steps) == 2
+    got = y.numpy()
+    assert np.isnan(got[0, 32:64]).all()
+    rest = [*range(32), *range(64, 128)]
+    assert np.abs(got[0, rest] - want[0, rest]).max() <= 1e-5 * np.abs(want).max()
 
 
 def test_weights_are_scaled_and_packed_once(tmp_path: Path) -> None:
@@ -233,6 +276,35 @@ def test_gradients_in_blocks_are_the_oracles(kernel: int, stride: int, dilation:
     close(y, want)
     for got, wanted in zip(found, gradients, strict=True):
         close(got, wanted)
+
+
+@pytest.mark.parametrize(("groups", "shape"), [(4, (64, 16, 3, 3)), (2, (96, 32, 1, 1)), (64, (64, 1, 3, 3))])
+def test_gradients_of_groups_to_their_images_are_in_blocks(
+    groups: int, shape: tuple[int, int, int, int]
+) -> None:
+    rng = np.random.default_rng(groups)
+    pad = shape[2] // 2
+    x, first, w, last = (
+        rng.standard_normal(sizes).astype("f")
+        for sizes in [(4, 3, 30, 29), (64, 3, 3, 3), shape, (32, shape[0], 3, 3)]
+    )
+    tensors = [nn.Parameter(lamina.tensor(v)) for v in (first, w, last)]
+    hidden = ops.conv2d(lamina.tensor(x), tensors[0], padding=1)
+    y = ops.conv2d(ops.conv2d(hidden, tensors[1], padding=pad, groups=groups), tensors[2], padding=1)
+    gy = rng.standard_normal(y.shape).astype("f")
+    found = lamina.grad((y * lamina.tensor(gy)).sum(), tensors)
+    turned = [step.params for step in lamina.explain(y, *found).steps if "transposed=True" in step.params]
+    assert sum(f"groups={groups}" in params for params in turned) == 1
+
+    x, first, w, last, gy = (v.astype(float) for v in (x, first, w, last, gy))
+    hidden = product.conv(x, first, padding=1)
+    middle = product.conv(hidden, w, padding=pad, groups=groups)
+    close(y, product.conv(middle, last, padding=1))
+    back, to_last, *_ = product.conv_vjp(gy, middle, last, padding=1)
+    back, to_w, *_ = product.conv_vjp(back, hidden, w, padding=pad, groups=groups)
+    to_first = product.conv_vjp(back, x, first, padding=1)[1]
+    for got, want in zip(found, (to_first, to_w, to_last), strict=True):
+        close(got, want)
 
 
 def test_small_strided_images_stay_in_blocks() -> None:

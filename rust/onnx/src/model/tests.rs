@@ -235,8 +235,8 @@ fn an_input_may_decide_a_shape() {
 #[test]
 fn everything_that_is_missing_is_said_at_once() {
     let nodes = vec![
-        node("Det", &["x"], &["a"]),
-        node("Det", &["a"], &["b"]),
+        node("StringConcat", &["x"], &["a"]),
+        node("StringConcat", &["a"], &["b"]),
         Node {
             domain: "mine".into(),
             ..node("Magic", &["b"], &["c"])
@@ -251,7 +251,7 @@ fn everything_that_is_missing_is_said_at_once() {
     assert_eq!(
         error.message,
         "the model needs what is not available here:\n  \
-         Det: no such operator here (2 nodes, the first is Det 'a')\n  \
+         StringConcat: no such operator here (2 nodes, the first is StringConcat 'a')\n  \
          mine.Magic: operators of domain 'mine' are not known here and the model brings no function of that name (node mine.Magic 'c')\n  \
          Cast: attribute 'to' asks for element type string (node Cast 'd')"
     );

@@ -76,13 +76,13 @@ pub(super) fn backward_input_twin(
     size: [usize; 2],
     inputs: &[&Meta],
 ) -> Option<Blocked> {
-    if form.groups != 1 {
-        return None;
-    }
     if let Some(turned) = turned(form, inputs) {
         let op = Conv2dBlocked::new(&turned, Direction::Turned);
         let sizes = op.checked_sizes(inputs)?;
         return op.by_sizes(&sizes);
+    }
+    if form.groups != 1 {
+        return None;
     }
     let mut op = Conv2dBlocked::new(form, Direction::Phases(size));
     op.algorithm = Algorithm::Phases;
@@ -184,7 +184,7 @@ impl Conv2dBlocked {
                 self.form.sizes("conv2d", &x, w)
             }
             Direction::Turned => {
-                let w = [group_in, out_c, kernel_h, kernel_w];
+                let w = [in_c, out_c / self.form.groups, kernel_h, kernel_w];
                 let x = [x[0], out_c, x[2], x[3]];
                 self.form.sizes(BACKWARD, &x, &w)
             }
@@ -225,16 +225,15 @@ impl Conv2dBlocked {
 
     /// Tells packings by one algorithm apart.
     fn key(&self, sizes: &Conv2dShape) -> u64 {
+        let mut hasher = DefaultHasher::new();
         let scale = self.scale.as_ref().map_or(0, |scale| scale.key);
+        (scale, sizes.groups).hash(&mut hasher);
         match self.direction {
-            Direction::Forward => scale,
-            Direction::Turned => scale + 1,
-            Direction::Phases(_) => {
-                let mut hasher = DefaultHasher::new();
-                (scale, sizes.stride, sizes.dilation, sizes.pads).hash(&mut hasher);
-                hasher.finish()
-            }
+            Direction::Forward => {}
+            Direction::Turned => true.hash(&mut hasher),
+            Direction::Phases(_) => (sizes.stride, sizes.dilation, sizes.pads).hash(&mut hasher),
         }
+        hasher.finish()
     }
 }
 

@@ -4,9 +4,10 @@
 
 use super::band::{Axis, Band};
 use super::task::{Cut, Work};
-use super::tile::{Ahead, PLAIN, Tile, VECTORS, tile, tiles};
+use super::tile::{Ahead, PLAIN, Tile, tile, tiles};
 use super::weight::BlockedConvWeight;
-use super::{Algorithm, Conv2dShape, Epilogue, Shape};
+use super::{Algorithm, Conv2dShape, Epilogue, Pair, Shape};
+use crate::blocked;
 use crate::pool::{DisjointMut, parallel_for};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd, dispatch};
@@ -52,22 +53,26 @@ impl Kernel for Part<'_> {
         let (unit, blocks) = if self.plain {
             (1, shape.in_c)
         } else {
-            (S::LANES, sizes.in_blocks)
+            (S::LANES, blocked::blocks(S::ISA, sizes.group_in))
         };
         let axes = [self.axis(0, self.rows.clone()), self.axis(1, 0..width)];
         let band = Band::new(axes, unit);
         let places = band.places(blocks);
         let mut copy = Scratch::take(blocks * band.block);
+        // Which blocks are in the copy.
+        let mut copied = None;
         let image = shape.in_plane() * unit;
-        for block in 0..blocks {
-            let to = &mut copy[block * band.block..][..band.block];
-            band.fill(&self.x[block * image..][..image], to);
-        }
-        let (k, taps) = (shape.in_c * shape.kernel(), shape.kernel());
+        let (k, taps) = (sizes.group_in * shape.kernel(), shape.kernel());
         let line = width * S::LANES;
         for pair in self.pairs.clone() {
-            let first = pair * VECTORS;
-            let vectors = VECTORS.min(sizes.out_blocks - first);
+            let pair = sizes.pair(S::LANES, pair);
+            let Pair { first, vectors, .. } = pair;
+            if copied.replace(pair.block) != Some(pair.block) {
+                let blocks = self.x[pair.block * image..].chunks_exact(image.max(1));
+                for (block, to) in blocks.zip(copy.chunks_exact_mut(band.block)) {
+                    band.fill(block, to);
+                }
+            }
             let from = self.start + first * sizes.plane * S::LANES;
             let weight = &self.weight[first * S::LANES * k..];
             let parts = (tiles(S::ISA, width).len(), self.rows.len());
@@ -75,10 +80,10 @@ impl Kernel for Part<'_> {
                 for (part, (column, count)) in tiles(S::ISA, width).enumerate() {
                     let out = from + row * line + column * S::LANES;
                     let t = Tile {
-                        x: copy[i * band.line + column * unit..].as_ptr(),
+                        x: copy[i * band.line + column * unit + pair.lane..].as_ptr(),
                         places: &places,
-                        full: shape.in_c / S::LANES * taps,
-                        last: shape.in_c % S::LANES,
+                        full: sizes.group_in / S::LANES * taps,
+                        last: sizes.group_in % S::LANES,
                         w: weight.as_ptr(),
                         // SAFETY: inside y, whose size `forward` checked.
                         out: unsafe { self.y.as_mut_ptr().add(out) },

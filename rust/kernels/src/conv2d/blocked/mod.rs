@@ -28,6 +28,7 @@ use crate::blocked;
 use crate::isa::Isa;
 use crate::matmul::Tail;
 pub use backward_weight::backward_weight;
+use tile::VECTORS;
 pub use weight::BlockedConvWeight;
 
 /// How a convolution is computed; its weight is packed for that.
@@ -71,12 +72,15 @@ impl Algorithm {
             out_c,
             ..
         } = *shape;
-        if groups > 1 {
-            let depthwise = groups == in_c && groups == out_c && blocked;
-            return depthwise.then_some(Algorithm::Depthwise);
-        }
         if !blocked {
-            return (in_c <= FEW_CHANNELS).then_some(Algorithm::Stem);
+            let stem = groups == 1 && in_c <= FEW_CHANNELS;
+            return stem.then_some(Algorithm::Stem);
+        }
+        if groups > 1 && groups == in_c && groups == out_c {
+            return Some(Algorithm::Depthwise);
+        }
+        if !whole_groups(isa, shape) {
+            return None;
         }
         let still = shape.stride == [1, 1] && shape.pads == [0; 4];
         if shape.kernel() == 1 && still {
@@ -90,7 +94,8 @@ impl Algorithm {
 
     /// All taps of all channels: the one that fills its tiles.
     fn plain(isa: Isa, shape: &Conv2dShape) -> Algorithm {
-        if shape.batch > 1 && shape.out_plane() <= FEW_TILES * tile::pixels(isa) {
+        let small = shape.out_plane() <= FEW_TILES * tile::pixels(isa);
+        if shape.groups == 1 && shape.batch > 1 && small {
             Algorithm::Gathered
         } else {
             Algorithm::Direct
@@ -118,6 +123,15 @@ impl Algorithm {
             Algorithm::Depthwise => "depthwise",
         }
     }
+}
+
+/// Whether each group gives whole blocks, from whole blocks or from a part of
+/// one: no channel of another group is then multiplied, by zeros either.
+fn whole_groups(isa: Isa, shape: &Conv2dShape) -> bool {
+    let (lanes, group_in) = (isa.lanes(), shape.group_in());
+    shape.groups == 1
+        || shape.group_out().is_multiple_of(lanes)
+            && (group_in.is_multiple_of(lanes) || lanes.is_multiple_of(group_in))
 }
 
 /// What happens to sums before they are written.
@@ -238,20 +252,46 @@ pub fn backward_input(
 
 /// Sizes in blocks.
 struct Shape {
-    in_c: usize,
     in_blocks: usize,
     out_blocks: usize,
+    /// Of a group.
+    group_in: usize,
+    group_out: usize,
     /// Pixels of the result.
     plane: usize,
+}
+
+/// One or two output blocks, which a tile gives.
+struct Pair {
+    /// Output block.
+    first: usize,
+    vectors: usize,
+    /// The input block where its group's channels begin, and the lane there.
+    block: usize,
+    lane: usize,
 }
 
 impl Shape {
     fn new(isa: Isa, shape: &Conv2dShape) -> Shape {
         Shape {
-            in_c: shape.in_c,
             in_blocks: blocked::blocks(isa, shape.in_c),
             out_blocks: blocked::blocks(isa, shape.out_c),
+            group_in: shape.group_in(),
+            group_out: blocked::blocks(isa, shape.group_out()),
             plane: shape.out_plane(),
+        }
+    }
+
+    /// Pair `index` of all groups'.
+    fn pair(&self, lanes: usize, index: usize) -> Pair {
+        let each = self.group_out.div_ceil(VECTORS);
+        let (group, first) = (index / each, index % each * VECTORS);
+        let channel = group * self.group_in;
+        Pair {
+            first: group * self.group_out + first,
+            vectors: VECTORS.min(self.group_out - first),
+            block: channel / lanes,
+            lane: channel % lanes,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! 1x1 windows: products of pixels and channels, read in place.
 
 use super::task::{Cut, Work};
-use super::tile::{Ahead, Tile, VECTORS, tile, tiles};
+use super::tile::{Ahead, Tile, tile, tiles};
 use super::weight::BlockedConvWeight;
-use super::{Epilogue, Shape};
+use super::{Epilogue, Pair, Shape};
+use crate::blocked;
 use crate::pool::{DisjointMut, parallel_for};
 use crate::simd::{Kernel, Simd, dispatch};
 use std::ops::Range;
@@ -28,21 +29,21 @@ impl Kernel for Part<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let in_c = self.shape.in_c;
+        let in_c = self.shape.group_in;
         let plane = self.shape.plane;
-        let blocks = self.shape.out_blocks;
         for pair in self.pairs.clone() {
-            let first = pair * VECTORS;
-            let vectors = VECTORS.min(blocks - first);
+            let pair = self.shape.pair(S::LANES, pair);
+            let Pair { first, vectors, .. } = pair;
             let from = self.start + first * plane * S::LANES;
             let weight = &self.weight[first * S::LANES * in_c..];
+            let x = &self.x[pair.block * plane * S::LANES + pair.lane..];
             let all = tiles(S::ISA, self.pixels.len());
             let parts = all.len();
             for (i, (at, count)) in all.enumerate() {
                 let pixel = self.pixels.start + at;
                 let out = from + pixel * S::LANES;
                 let t = Tile {
-                    x: self.x[pixel * S::LANES..].as_ptr(),
+                    x: x[pixel * S::LANES..].as_ptr(),
                     places: self.places,
                     full: in_c / S::LANES,
                     last: in_c % S::LANES,
@@ -91,7 +92,7 @@ pub(super) fn forward(
     let lanes = isa.lanes();
     let image = sizes.in_blocks * plane * lanes;
     let result = sizes.out_blocks * plane * lanes;
-    let places: Vec<u32> = (0..sizes.in_blocks)
+    let places: Vec<u32> = (0..blocked::blocks(isa, sizes.group_in))
         .map(|b| (b * plane * lanes) as u32)
         .collect();
     let pixel = sizes.in_blocks * lanes * size_of::<f32>();

@@ -18,7 +18,7 @@ pub(super) struct Work {
     /// Bytes that a task reads of some lines at most: at least this, and what
     /// half of the second-level cache holds.
     pub least: usize,
-    /// Pairs of output blocks.
+    /// Pairs of output blocks, each of one group.
     pub pairs: usize,
     /// Bytes of the weight.
     pub weight: usize,
@@ -27,14 +27,15 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Of a convolution, `length` lines of `line` bytes an image.
+    /// Of a convolution, `length` lines of `line` bytes an image, of which a
+    /// task reads a group's at a time.
     pub fn new(isa: Isa, shape: &Conv2dShape, length: usize, line: usize) -> Work {
         Work {
             units: shape.batch,
             length,
-            line,
+            line: line.div_ceil(shape.groups),
             least: 0,
-            pairs: blocked::blocks(isa, shape.out_c).div_ceil(VECTORS),
+            pairs: shape.groups * blocked::blocks(isa, shape.group_out()).div_ceil(VECTORS),
             weight: shape.weight_len() * size_of::<f32>(),
             multiplies: shape.output_len() * shape.group_in() * shape.kernel(),
         }

@@ -239,6 +239,41 @@ fn direct() {
     all(Algorithm::Direct, &shapes);
 }
 
+/// Groups of whole blocks and of parts of one, on each instance; only those
+/// that it has a kernel for.
+#[test]
+fn groups() {
+    let grouped = |groups, shape: Conv2dShape| Conv2dShape { groups, ..shape };
+    let strided = grouped(2, shape([1, 64, 32, 9, 8], 3, 2, [1, 0, 0, 1]));
+    let dilated = Conv2dShape {
+        dilation: [2, 1],
+        ..grouped(3, shape([1, 48, 144, 11, 6], 3, 1, [2, 1, 2, 1]))
+    };
+    let shapes = [
+        grouped(4, shape([2, 64, 64, 7, 9], 3, 1, [1; 4])),
+        grouped(8, shape([1, 32, 256, 5, 15], 3, 1, [1; 4])),
+        strided,
+        dilated,
+    ];
+    let flat = [
+        grouped(4, shape([2, 64, 192, 7, 9], 1, 1, [0; 4])),
+        grouped(16, shape([1, 64, 256, 3, 31], 1, 1, [0; 4])),
+    ];
+    for (algorithm, shapes) in [
+        (Algorithm::Direct, &shapes[..]),
+        (Algorithm::Pointwise, &flat),
+    ] {
+        for isa in Isa::available() {
+            for shape in shapes {
+                assert_eq!(Algorithm::choose(isa, shape, true), Some(algorithm));
+                for extras in &EXTRAS {
+                    check(isa, algorithm, shape, extras);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn stem() {
     let shapes = [
@@ -313,7 +348,11 @@ fn algorithms_are_chosen() {
         ..strided
     };
     assert_eq!(choose(alone, true), Some(Algorithm::Direct));
-    assert_eq!(choose(Conv2dShape { groups: 2, ..image }, true), None);
+    let grouped = |groups| Conv2dShape { groups, ..image };
+    assert_eq!(choose(grouped(2), true), Some(Algorithm::Direct));
+    assert_eq!(choose(grouped(2), false), None);
+    // Its blocks would hold channels of several groups.
+    assert_eq!(choose(grouped(32), true), None);
     assert_eq!(
         choose(
             Conv2dShape {

@@ -11,24 +11,26 @@ use crate::matmul::pack::transpose;
 use crate::pool::{DisjointMut, parallel_for};
 use crate::scratch::{AlignedBuf, Scratch};
 use std::ops::Range;
+use std::slice;
 
 /// A weight packed once for many calls, for one way to compute.
 pub struct BlockedConvWeight {
     isa: Isa,
     algorithm: Algorithm,
-    sizes: [usize; 12],
+    sizes: [usize; 13],
     data: AlignedBuf,
 }
 
 /// What a packing depends on.
-fn sizes_of(algorithm: Algorithm, shape: &Conv2dShape) -> [usize; 12] {
-    let mut sizes = [0; 12];
+fn sizes_of(algorithm: Algorithm, shape: &Conv2dShape) -> [usize; 13] {
+    let mut sizes = [0; 13];
     sizes[..4].copy_from_slice(&[shape.out_c, shape.in_c, shape.kernel_h, shape.kernel_w]);
     if algorithm == Algorithm::Phases {
         sizes[4..6].copy_from_slice(&shape.stride);
         sizes[6..8].copy_from_slice(&shape.dilation);
-        sizes[8..].copy_from_slice(&shape.pads);
+        sizes[8..12].copy_from_slice(&shape.pads);
     }
+    sizes[12] = shape.groups;
     sizes
 }
 
@@ -50,7 +52,7 @@ impl BlockedConvWeight {
     pub fn new(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, w: &[f32]) -> Self {
         check_len(shape, w);
         let data = match algorithm {
-            Algorithm::Depthwise => depthwise(isa, shape, w),
+            Algorithm::Depthwise => depthwise(isa, shape, w, false),
             _ => dense(isa, algorithm, shape, w, false),
         };
         BlockedConvWeight {
@@ -61,19 +63,22 @@ impl BlockedConvWeight {
         }
     }
 
-    /// As [`BlockedConvWeight::new`], of a weight (in_c, out_c, kernel_h,
-    /// kernel_w) turned around: its taps in reverse.  Without groups.
+    /// As [`BlockedConvWeight::new`], of a weight (in_c, out_c / groups,
+    /// kernel_h, kernel_w) turned around: its taps in reverse.
     ///
     /// # Panics
     /// Where `w` has another size.
     pub fn turned(isa: Isa, algorithm: Algorithm, shape: &Conv2dShape, w: &[f32]) -> Self {
         check_len(shape, w);
-        assert_eq!(shape.groups, 1, "conv2d: one group");
+        let data = match algorithm {
+            Algorithm::Depthwise => depthwise(isa, shape, w, true),
+            _ => dense(isa, algorithm, shape, w, true),
+        };
         BlockedConvWeight {
             isa,
             algorithm,
             sizes: sizes_of(algorithm, shape),
-            data: dense(isa, algorithm, shape, w, true),
+            data,
         }
     }
 
@@ -147,13 +152,14 @@ impl BlockedConvWeight {
     }
 }
 
-/// \[block\]\[tap\]\[lane\]
-fn depthwise(isa: Isa, shape: &Conv2dShape, w: &[f32]) -> AlignedBuf {
+/// \[block\]\[tap\]\[lane\]; `turned`: the taps in reverse.
+fn depthwise(isa: Isa, shape: &Conv2dShape, w: &[f32], turned: bool) -> AlignedBuf {
     let (lanes, taps) = (isa.lanes(), shape.kernel());
     let mut data = AlignedBuf::zeroed(blocked::blocks(isa, shape.out_c) * taps * lanes);
     let to = data.as_mut_slice();
     for (channel, w) in w.chunks_exact(taps.max(1)).enumerate() {
         for (tap, w) in w.iter().enumerate() {
+            let tap = if turned { taps - 1 - tap } else { tap };
             to[(channel / lanes * taps + tap) * lanes + channel % lanes] = *w;
         }
     }
@@ -165,7 +171,7 @@ fn check_len(shape: &Conv2dShape, w: &[f32]) {
     assert_eq!(w.len(), len, "conv2d: the weight has another size");
 }
 
-/// Without groups; `turned` of (in_c, out_c, ...), the taps in reverse.
+/// Group by group; `turned` of (in_c, out_c / groups, ...), the taps in reverse.
 fn dense(
     isa: Isa,
     algorithm: Algorithm,
@@ -174,13 +180,6 @@ fn dense(
     turned: bool,
 ) -> AlignedBuf {
     let taps = shape.kernel();
-    let source = Source {
-        w,
-        out_c: shape.out_c,
-        in_c: shape.in_c,
-        taps,
-        outputs_last: turned,
-    };
     let kernel: Vec<usize> = if turned {
         (0..taps).rev().collect()
     } else {
@@ -193,7 +192,19 @@ fn dense(
         _ => Order::Blocks(&kernel),
     };
     let mut data = AlignedBuf::zeroed(BlockedConvWeight::len(isa, algorithm, shape));
-    source.pack(isa, &[order], data.as_mut_slice());
+    let each = |len: usize| (len / shape.groups).max(1);
+    let packed = data.as_mut_slice();
+    let (from, to) = (each(w.len()), each(packed.len()));
+    for (w, packed) in w.chunks_exact(from).zip(packed.chunks_exact_mut(to)) {
+        let source = Source {
+            w,
+            out_c: shape.group_out(),
+            in_c: shape.group_in(),
+            taps,
+            outputs_last: turned,
+        };
+        source.pack(isa, slice::from_ref(&order), packed);
+    }
     data
 }
 
